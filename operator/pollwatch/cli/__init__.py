@@ -1,0 +1,5 @@
+"""The command line: `pollwatch COMMAND`."""
+
+from pollwatch.cli.commands import main
+
+__all__ = ["main"]
