@@ -1,0 +1,1 @@
+"""The custom resources as models: the one source of the CRDs, the reference docs and the validation."""

@@ -1,0 +1,1 @@
+"""From resources to a Plan: defaults, secrets and references resolved."""

@@ -1,0 +1,1 @@
+"""The data plane's process: schedule, run, feed, serve."""
