@@ -1,0 +1,46 @@
+# The front door. `make` alone lists the targets.
+# Needs Python >= 3.11, git and make; installs the rest into .venv and a cache outside the tree.
+
+PYTHON ?= $(or $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3),python3)
+BIN := .venv/bin
+TESTS ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help venv run test tools check fix generate bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv:
+	@$(PYTHON) tools/bootstrap.py
+
+run: venv ## watch an election night: a site that fails for some people (FOREVER=1 goes on)
+	@$(BIN)/python -m demo.election_night $(if $(FOREVER),--forever)
+
+tools: venv ## build or fetch what the tests need: etcd, kube-apiserver, Prometheus
+	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver prometheus
+
+test: tools ## run every test, against a real API server and a real Prometheus (TESTS=path for some)
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: venv ## formatting, lint, types, layers, and that what is generated is not stale
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/check_tree.py
+	$(BIN)/python tools/generate.py --check
+
+fix: venv ## format, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+generate: venv ## write the CRD, the install manifest and the reference pages anew
+	$(BIN)/python tools/generate.py
+
+bench: venv ## measure against blackbox_exporter, in one run (see docs/benchmarks.md)
+	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver blackbox_exporter
+	@$(BIN)/python -m benchmarks
+
+clean: ## remove what was made inside the tree
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
