@@ -63,9 +63,7 @@ def find_uv() -> Path:
             "Python's venv module does not work here: install it (Debian, Ubuntu: apt install python3-venv)"
             " or install uv yourself"
         ) from error
-    run(
-        home / "bin" / "python", "-m", "pip", "install", "--quiet", UV, what=f"pip install {UV}", quiet=True
-    )
+    run(home / "bin" / "python", "-m", "pip", "install", "--quiet", UV, what=f"pip install {UV}", quiet=True)
     return uv
 
 
