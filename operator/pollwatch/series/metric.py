@@ -1,0 +1,101 @@
+"""What a metric is: the words in which `series.table` is written."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, NamedTuple, TypeVar
+
+Source = TypeVar("Source")
+"""What the values are read from: a `Tally` or a `CheckState`."""
+
+WHOLE = "%d"
+"""Counts, codes, whole seconds, and truth (1 or 0)."""
+SECONDS = "%.9g"
+"""Durations: nine digits are more than any clock here can tell."""
+EXACT = "%r"
+"""Sums that grow for months: every digit that the number has."""
+
+
+class MetricType(StrEnum):
+    """The metric types of OpenMetrics that Pollwatch uses."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+    INFO = "info"
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether it only ever grows, and so is exposed from the start, at zero."""
+        return self in (MetricType.COUNTER, MetricType.HISTOGRAM)
+
+
+class Stability(StrEnum):
+    """What users may count on."""
+
+    STABLE = "stable"
+    """Renamed or removed in a major version only; these are mostly blackbox_exporter's names."""
+    ALPHA = "alpha"
+    """May change in any version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line(Generic[Source]):
+    """One series of a metric that every target has."""
+
+    value: Callable[[Source], float]
+    labels: tuple[tuple[str, str], ...] = ()
+    """Beyond the labels that tell whose series it is."""
+    suffix: str = ""
+    """`_bucket`, `_sum` or `_count` of a histogram."""
+    number: str = WHOLE
+    """How the value is printed."""
+
+
+class Row(NamedTuple):
+    """One series that is there only when there is something to say."""
+
+    value: float
+    labels: tuple[str, ...] = ()
+    """Values for `Metric.row_labels`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric(Generic[Source]):
+    """One metric family. It has either `lines` or `rows`."""
+
+    name: str
+    """As Prometheus shows it: counters end in `_total`, infos in `_info`."""
+    type: MetricType
+    help: str
+    unit: str = ""
+    lines: tuple[Line[Source], ...] = ()
+    """Series that are always there."""
+    rows: Callable[[Source], Sequence[Row]] | None = None
+    """Series that come and go with what was seen."""
+    row_labels: tuple[str, ...] = ()
+    stability: Stability = Stability.STABLE
+    since: str = "0.1"
+    """The version of Pollwatch that first had it."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels beyond those that tell whose series it is."""
+        names = dict.fromkeys(name for line in self.lines for name, _ in line.labels)
+        return (*names, *self.row_labels)
+
+    @property
+    def openmetrics_name(self) -> str:
+        """The family's name in OpenMetrics, which puts the type's suffix on the series only."""
+        match self.type:
+            case MetricType.COUNTER:
+                return self.name.removesuffix("_total")
+            case MetricType.INFO:
+                return self.name.removesuffix("_info")
+            case _:
+                return self.name
+
+
+def single(value: Callable[[Source], float], number: str = WHOLE) -> tuple[Line[Source], ...]:
+    """Describe a metric that is one series."""
+    return (Line(value=value, number=number),)
