@@ -1,0 +1,161 @@
+"""pytest fixtures: a control plane a session, a namespace a test, Prometheus and its kin.
+
+Programs that are missing are built before the first test, so that no test's time limit covers a
+build. What cannot be had fails the tests that need it, with one line. `POLLWATCH_SKIP_CLUSTER=1`
+skips them instead, which CI (`CI=true`) does not accept.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from tests.cluster.apiclient import ApiError, documents_in
+from tests.cluster.cache import ToolUnavailableError
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.crds import establish
+from tests.cluster.progress import Progress
+from tests.cluster.prometheus import Prometheus
+from tests.cluster.tools import Toolbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CRDS = Path(__file__).parents[2] / "manifests" / "crds"
+
+_PROGRAMS_OF_FIXTURES = {
+    "control_plane": ("etcd", "kube-apiserver"),
+    "prometheus_binary": ("prometheus",),
+    "promtool_binary": ("promtool",),
+    "blackbox_exporter_binary": ("blackbox_exporter",),
+}
+
+_MARKS_OF_FIXTURES = {
+    "control_plane": "cluster",
+    "prometheus_binary": "prometheus",
+    "promtool_binary": "prometheus",
+}
+
+
+class StartPrometheus(Protocol):
+    """What the fixture `start_prometheus` is."""
+
+    def __call__(self, configuration: Mapping[str, Any], *rules: Mapping[str, Any]) -> Prometheus:
+        """Start one, and return it when it is ready; see `Prometheus` for the arguments."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by what they need, before `-m` selects."""
+    for item in items:
+        for fixture in _MARKS_OF_FIXTURES.keys() & _fixtures_of(item):
+            item.add_marker(_MARKS_OF_FIXTURES[fixture])
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have the programs ready that the collected tests will ask for."""
+    if session.config.option.collectonly or _skips():
+        return
+    fixtures = {name for item in session.items for name in _fixtures_of(item)}
+    toolbox = Toolbox(os.environ, Progress(sys.__stderr__ or sys.stderr))
+    for fixture, programs in _PROGRAMS_OF_FIXTURES.items():
+        if fixture in fixtures:
+            for program in programs:
+                try:
+                    toolbox.path(program)
+                except ToolUnavailableError:
+                    break  # the fixture says so, in the tests that need it
+
+
+def _fixtures_of(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
+
+
+def _skips() -> bool:
+    return os.environ.get("POLLWATCH_SKIP_CLUSTER") == "1" and os.environ.get("CI") != "true"
+
+
+def _program(name: str) -> Path:
+    if _skips():
+        pytest.skip(f"POLLWATCH_SKIP_CLUSTER=1: no test that needs {name}")
+    try:
+        return Toolbox(os.environ, Progress(sys.stderr)).path(name)
+    except ToolUnavailableError as error:
+        pytest.fail(f"{name} cannot be had: {error}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """The control plane that all tests share, with the CRDs of `manifests/crds` established."""
+    etcd, kube_apiserver = _program("etcd"), _program("kube-apiserver")
+    folder = tmp_path_factory.mktemp("control-plane")
+    with ControlPlane(kube_apiserver=kube_apiserver, etcd=etcd, folder=folder) as running:
+        establish(running.admin, documents_in(CRDS))
+        yield running
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> Iterator[str]:
+    """The name of a namespace of the test's own, emptied of what operators watch at its end.
+
+    The namespace itself stays: nothing finishes its deletion where no controller manager runs.
+    """
+    admin = control_plane.admin
+    made = admin.post("/api/v1/namespaces", {"metadata": {"generateName": "test-"}})
+    name = str(made["metadata"]["name"])
+    yield name
+    for prefix in ("/api/v1", *_pollwatch_versions(control_plane)):
+        for resource in admin.get(prefix)["resources"]:
+            watched = prefix != "/api/v1" or resource["name"] in {"configmaps", "secrets"}
+            if watched and resource["namespaced"] and "deletecollection" in resource["verbs"]:
+                admin.delete(f"{prefix}/namespaces/{name}/{resource['name']}")
+
+
+def _pollwatch_versions(control_plane: ControlPlane) -> list[str]:
+    try:
+        group = control_plane.admin.get("/apis/pollwatch.dev")
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return []
+    return [f"/apis/{version['groupVersion']}" for version in group["versions"]]
+
+
+@pytest.fixture(scope="session")
+def prometheus_binary() -> Path:
+    """The path of Prometheus."""
+    return _program("prometheus")
+
+
+@pytest.fixture(scope="session")
+def promtool_binary() -> Path:
+    """The path of promtool."""
+    return _program("promtool")
+
+
+@pytest.fixture(scope="session")
+def blackbox_exporter_binary() -> Path:
+    """The path of blackbox_exporter, the version that the benchmarks are measured against."""
+    return _program("blackbox_exporter")
+
+
+@pytest.fixture
+def start_prometheus(prometheus_binary: Path, tmp_path: Path) -> Iterator[StartPrometheus]:
+    """Starts Prometheus servers that end with the test."""
+    started: list[Prometheus] = []
+
+    def start(configuration: Mapping[str, Any], *rules: Mapping[str, Any]) -> Prometheus:
+        folder = tmp_path / f"prometheus-{len(started)}"
+        folder.mkdir()
+        server = Prometheus(prometheus_binary, folder=folder, configuration=configuration, rules=rules)
+        server.start()
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()

@@ -1,0 +1,172 @@
+"""A real Prometheus on loopback, and promtool."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+import yaml
+
+from tests.cluster.process import Program
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+_READY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One series of an instant query's answer.
+
+    Attributes:
+        labels: With `__name__` where the expression keeps it.
+        value: As a float; `nan` and infinities too.
+    """
+
+    labels: Mapping[str, str]
+    value: float
+
+
+def scraping(*targets: str, every: str = "1s", **scrape_settings: Any) -> dict[str, Any]:
+    """A configuration that scrapes `HOST:PORT` targets and evaluates rules at the same pace.
+
+    Args:
+        targets: All in one job, `pollwatch`.
+        every: Scrape and evaluation interval, as Prometheus writes durations.
+        scrape_settings: More fields of the `scrape_config`, such as `honor_labels=True`.
+    """
+    return {
+        "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
+        "scrape_configs": [
+            {"job_name": "pollwatch", "static_configs": [{"targets": list(targets)}], **scrape_settings}
+        ],
+    }
+
+
+class Prometheus:
+    """One Prometheus server on 127.0.0.1.
+
+    Attributes:
+        url: `http://127.0.0.1:PORT`, known once it has started.
+    """
+
+    def __init__(
+        self,
+        binary: Path,
+        *,
+        folder: Path,
+        configuration: Mapping[str, Any],
+        rules: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Prepare one; nothing runs before `start`.
+
+        Args:
+            binary: The program, version 2 or 3.
+            folder: An empty folder for the configuration, the data and the log `prometheus.log`.
+            configuration: The configuration file as a document; see `scraping`.
+            rules: The documents of rule files (`{"groups": [...]}`), which it loads.
+        """
+        self._binary = binary
+        self._folder = folder
+        self._program: Program | None = None
+        self.url = ""
+        rule_files = []
+        for number, document in enumerate(rules):
+            path = folder / f"rules-{number}.yaml"
+            path.write_text(yaml.safe_dump(dict(document)), encoding="utf-8")
+            rule_files.append(str(path))
+        text = yaml.safe_dump({**configuration, "rule_files": rule_files})
+        (folder / "prometheus.yaml").write_text(text, encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start it, and return when it is ready.
+
+        Raises:
+            ProgramError: It ended (a fault in the configuration or a rule), or was not ready in time.
+        """
+        self._program = Program(
+            "prometheus",
+            [
+                self._binary,
+                f"--config.file={self._folder / 'prometheus.yaml'}",
+                f"--storage.tsdb.path={self._folder / 'data'}",
+                # It chooses a free port, and says in its log which.
+                "--web.listen-address=127.0.0.1:0",
+            ],
+            log=self._folder / "prometheus.log",
+        )
+        try:
+            self._program.wait_until_ready(self._is_ready, within_seconds=_READY_SECONDS)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End it. Configuration, data and log stay."""
+        if self._program is not None:
+            self._program.stop()
+            self._program = None
+
+    def query(self, expression: str) -> list[Sample]:
+        """The answer of an instant query that yields a vector, as of now."""
+        answer = self._get("/api/v1/query", query=expression)
+        return [
+            Sample(labels=series["metric"], value=float(series["value"][1])) for series in answer["result"]
+        ]
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """All pending and firing alerts, as the API has them: `labels`, `annotations`, `state`, ..."""
+        return list(self._get("/api/v1/alerts")["alerts"])
+
+    def targets(self) -> list[dict[str, Any]]:
+        """All active targets, as the API has them: `labels`, `health`, `lastError`, ..."""
+        return list(self._get("/api/v1/targets", state="active")["activeTargets"])
+
+    def _get(self, path: str, **parameters: str) -> dict[str, Any]:
+        with httpx.Client(base_url=self.url, timeout=30.0, trust_env=False) as http:
+            answer = http.get(path, params=parameters).json()
+        if answer["status"] != "success":
+            raise ValueError(f"Prometheus refused {path} {parameters}: {answer['error']}")
+        return dict(answer["data"])
+
+    def _is_ready(self) -> bool:
+        log = (self._folder / "prometheus.log").read_text(encoding="utf-8", errors="replace")
+        listening = re.search(r'msg="Listening on" address=(127\.0\.0\.1:\d+)', log)
+        if listening is None:
+            return False
+        self.url = f"http://{listening[1]}"
+        try:
+            return httpx.get(f"{self.url}/-/ready", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+
+def promtool_check_metrics(promtool: Path, exposition: str | bytes) -> list[str]:
+    """What `promtool check metrics` has against a text exposition: a line each, none when it is clean."""
+    text = exposition.encode() if isinstance(exposition, str) else exposition
+    answer = subprocess.run(
+        [promtool, "check", "metrics"],
+        input=text,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    lines = answer.stdout.decode(errors="replace").splitlines()
+    if answer.returncode != 0 and not lines:
+        return [f"promtool ended with exit code {answer.returncode}"]
+    return lines

@@ -1,0 +1,123 @@
+"""The programs that the tests run beside Pollwatch, and where each comes from."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.cluster.cache import Cache, ToolUnavailableError, default_folder
+from tests.cluster.debian import DebianUnpacker
+from tests.cluster.golang import GoBuilder, GoProgram
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.cluster.progress import Progress
+
+_MODULES = Path(__file__).parent / "modules"
+_PEERS = Path(__file__).parents[2] / "benchmarks" / "peers"
+
+KUBE_APISERVER = GoProgram(
+    name="kube-apiserver",
+    module=_MODULES / "kubernetes",
+    requirement="k8s.io/kubernetes",
+    package="k8s.io/kubernetes/cmd/kube-apiserver",
+    purpose="tests against a real Kubernetes API server",
+    cost="about 6 minutes",
+    # Unstamped, it calls itself `v0.0.0-master+$Format:%H$`, which clients cannot parse.
+    stamps={
+        "k8s.io/component-base/version.gitVersion": "v{version}",
+        "k8s.io/component-base/version.gitMajor": "{major}",
+        "k8s.io/component-base/version.gitMinor": "{minor}",
+    },
+)
+ETCD = GoProgram(
+    name="etcd",
+    module=_MODULES / "etcd",
+    requirement="go.etcd.io/etcd/server/v3",
+    package="go.etcd.io/etcd/server/v3",
+    purpose="the API server's store",
+    cost="about 1 minute",
+)
+PROMETHEUS, PROMTOOL = (
+    GoProgram(
+        name=name,
+        module=_MODULES / "prometheus",
+        requirement="github.com/prometheus/prometheus",
+        package=f"github.com/prometheus/prometheus/cmd/{name}",
+        purpose="scrapes and alert rules as users have them",
+        cost="about 6 minutes",
+        stamps={"github.com/prometheus/common/version.Version": "{version}"},
+    )
+    for name in ("prometheus", "promtool")
+)
+BLACKBOX_EXPORTER = GoProgram(
+    name="blackbox_exporter",
+    module=_PEERS / "blackbox_exporter",
+    requirement="github.com/prometheus/blackbox_exporter",
+    package="github.com/prometheus/blackbox_exporter",
+    purpose="benchmarks side by side",
+    cost="about 1 minute",
+    stamps={"github.com/prometheus/common/version.Version": "{version}"},
+)
+
+PROGRAMS = {
+    program.name: program for program in (KUBE_APISERVER, ETCD, PROMETHEUS, PROMTOOL, BLACKBOX_EXPORTER)
+}
+"""Every program, by name."""
+
+NEEDED_BY_TESTS = ("kube-apiserver", "etcd", "prometheus", "promtool")
+"""What a full run of the tests starts."""
+
+_CONTROL_PLANE = frozenset({"kube-apiserver", "etcd"})
+_IN_DEBIAN = {"prometheus": "prometheus", "promtool": "prometheus"}
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """Finds programs; fetches or builds those that are not here yet.
+
+    Attributes:
+        environment: `KUBEBUILDER_ASSETS`, `PATH` and `POLLWATCH_CACHE` decide; commands inherit all of it.
+        progress: Hears what is done.
+    """
+
+    environment: Mapping[str, str]
+    progress: Progress
+
+    def path(self, name: str) -> Path:
+        """The path of a program of `PROGRAMS`.
+
+        etcd and kube-apiserver: from `KUBEBUILDER_ASSETS` where that is set, as Kubernetes
+        developers point their tests at them. Prometheus and promtool: from `PATH`, else out of
+        the Debian package. What is left is built from the pinned Go module.
+
+        Raises:
+            ToolUnavailableError: It cannot be had; the message says what is missing.
+        """
+        if name in _CONTROL_PLANE and (assets := self.environment.get("KUBEBUILDER_ASSETS")):
+            return _in_assets(Path(assets), name)
+        cache = Cache(default_folder(self.environment))
+        if name in _IN_DEBIAN:
+            if found := shutil.which(name, path=self.environment.get("PATH")):
+                return Path(found)
+            unpacker = DebianUnpacker(cache=cache, environment=self.environment, progress=self.progress)
+            if unpacker.usable():
+                try:
+                    return unpacker.unpack(_IN_DEBIAN[name]) / "usr" / "bin" / name
+                except ToolUnavailableError as error:
+                    self.progress.say(f"{error}; building {name} from its Go module instead")
+        builder = GoBuilder(cache=cache, environment=self.environment, progress=self.progress)
+        return builder.build(PROGRAMS[name])
+
+
+def _in_assets(assets: Path, name: str) -> Path:
+    path = assets / name
+    if not path.is_file():
+        raise ToolUnavailableError(
+            f"KUBEBUILDER_ASSETS is {assets}, where there is no {name}: "
+            "point it at a folder with etcd and kube-apiserver, or unset it to have them built"
+        )
+    return path
