@@ -1,0 +1,102 @@
+"""The feed of transitions that a control plane reads at its own pace.
+
+The newest states are kept in a ring. A reader keeps a cursor and asks for what came
+after it, so nothing is lost while the reader is away, unless so much happened that the
+ring overflowed: then the page says how much.
+"""
+
+import asyncio
+import uuid
+from collections import deque
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from pollwatch.plan.states import CheckState
+
+DEFAULT_CAPACITY = 16_384
+"""States kept: all of 10,000 Checks may change at once, about 5 MB when they do."""
+
+
+class Entry(NamedTuple):
+    """One state in the feed."""
+
+    cursor: int
+    """Its position: 1 for the first state of this feed, one more for each next."""
+    state: CheckState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What a reader gets."""
+
+    instance: str
+    """Identity of this feed. Another one means that the worker was started anew: cursors
+    of the old instance mean nothing, and the reader takes a snapshot of all states."""
+    entries: tuple[Entry, ...]
+    """In the order of their cursors, without a gap."""
+    cursor: int
+    """Where to go on: the cursor of the last entry, or the reader's own when there is none."""
+    lost: int
+    """How many states after the reader's cursor had been overwritten before they were read.
+    Above 0, the reader takes a snapshot of all states."""
+
+
+class Feed:
+    """A bounded ring of states with a cursor that only grows. Belongs to one event loop."""
+
+    def __init__(self, *, capacity: int = DEFAULT_CAPACITY, instance: str | None = None) -> None:
+        """Make an empty feed.
+
+        Args:
+            capacity: How many states are kept, at least 1.
+            instance: Identity of the feed; a random one by default.
+        """
+        if capacity < 1:
+            raise ValueError(f"capacity must be at least 1, got {capacity}")
+        self.instance = uuid.uuid4().hex if instance is None else instance
+        self._ring: deque[CheckState] = deque(maxlen=capacity)
+        self._cursor = 0
+        self._published = asyncio.Event()
+
+    @property
+    def cursor(self) -> int:
+        """The cursor of the newest state; 0 when there was none yet."""
+        return self._cursor
+
+    def publish(self, state: CheckState) -> int:
+        """Add a state, overwriting the oldest one when the ring is full, and give its cursor."""
+        self._ring.append(state)
+        self._cursor += 1
+        self._published.set()
+        return self._cursor
+
+    def read(self, after: int, limit: int = 1000) -> Page:
+        """Give the states after a cursor, oldest first.
+
+        Args:
+            after: The cursor of the last state that the reader has; 0 to start. One that
+                this feed has not reached comes from another instance: all is replayed.
+            limit: The most entries a page holds, at least 1.
+        """
+        if limit < 1:
+            raise ValueError(f"limit must be at least 1, got {limit}")
+        if not 0 <= after <= self._cursor:
+            after = 0
+        oldest = self._cursor - len(self._ring) + 1
+        first = max(after + 1, oldest)
+        skip = first - oldest
+        states = islice(self._ring, skip, skip + limit)
+        entries = tuple(Entry(cursor, state) for cursor, state in enumerate(states, first))
+        return Page(
+            instance=self.instance,
+            entries=entries,
+            cursor=entries[-1].cursor if entries else after,
+            lost=first - after - 1,
+        )
+
+    async def wait(self, after: int) -> None:
+        """Return as soon as `read(after)` has something to give."""
+        while self._cursor == after:
+            self._published.clear()
+            await self._published.wait()

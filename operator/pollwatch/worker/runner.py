@@ -1,0 +1,175 @@
+"""One Check while it is probed: which targets it has, and what their samples add up to."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pollwatch.plan.checks import CheckPlan, Resolve, Target
+from pollwatch.plan.samples import Sample
+from pollwatch.plan.states import CheckState, Verdict
+from pollwatch.verdict.combine import combine
+from pollwatch.worker.target import Services, TargetRun, TargetView
+
+MAX_ADDRESSES = 64
+"""Targets of a Check at most; of more addresses the first ones (as text) are probed."""
+
+
+class CheckRun:
+    """A Check that is probed.
+
+    With `Resolve.ANY` it has one target. With `Resolve.EACH_ADDRESS` it begins with one
+    that connects to any address, and as soon as a sample tells the addresses, each of them
+    is a target instead. From then on every sample of every target tells them anew:
+
+    - Targets come and go with the addresses. A sample whose own address is gone is dropped,
+      as are its series.
+    - While the name does not resolve, the targets stay, and each of them fails.
+    """
+
+    def __init__(self, plan: CheckPlan, services: Services, *, now: float) -> None:
+        """Start probing; `now` (Unix seconds) is since when the verdict is `Unknown`."""
+        self.plan = plan
+        self._services = services
+        self._series = services.series.open_check(plan)
+        self._targets: dict[str | None, TargetRun] = {}
+        self._resolved: tuple[str, ...] = ()
+        self._resolved_at = -math.inf
+        """When the probe that told them was due, monotonic seconds."""
+        self._open_target(None, soon=True)
+        self.state = CheckState(
+            key=plan.key,
+            uid=plan.uid,
+            generation=plan.generation,
+            verdict=Verdict.UNKNOWN,
+            previous=Verdict.UNKNOWN,
+            since=now,
+            at=now,
+            total=1,
+            up=0,
+        )
+        self._series.observe(self.state)
+
+    @property
+    def target_count(self) -> int:
+        """How many targets there are."""
+        return len(self._targets)
+
+    def views(self) -> tuple[TargetView, ...]:
+        """Give its targets as people are shown them, by address."""
+        return tuple(run.view() for _, run in sorted(self._targets.items(), key=lambda item: item[0] or ""))
+
+    def change(self, plan: CheckPlan) -> None:
+        """Follow a new plan of the same object.
+
+        The verdict stands until a sample under the new plan says otherwise. Series go on
+        where nothing changed that they show.
+        """
+        former, self.plan = self.plan, plan
+        self.state = replace(self.state, generation=plan.generation)
+        if plan.labels != former.labels:
+            self._services.series.close_check(self._series)
+            self._series = self._services.series.open_check(plan)
+            self._series.observe(self.state)
+        if (plan.target, plan.probe.resolve) != (former.target, former.probe.resolve):
+            self._close_targets(list(self._targets))
+            self._resolved = ()
+            self._open_target(None, soon=True)
+            return
+        for address, run in self._targets.items():
+            run.target = Target(plan, address)
+            if _shown(plan) != _shown(former):
+                run.reopen_series()
+            if _probed(plan) != _probed(former):
+                run.reschedule()
+
+    def close(self) -> None:
+        """End all probes and all series, at once."""
+        self._close_targets(list(self._targets))
+        self._services.series.close_check(self._series)
+
+    def _observe(self, run: TargetRun, sample: Sample) -> None:
+        moved = self._follow(run, sample)
+        credited = self._credited(run, sample)
+        judged_anew = credited is not None and credited.observe(sample)
+        if moved or judged_anew:
+            self._update_state(sample)
+
+    def _credited(self, run: TargetRun, sample: Sample) -> TargetRun | None:
+        """Give the target that a sample speaks of; `None` when it is gone."""
+        address = run.target.address
+        if self._targets.get(address) is run:
+            return run
+        if address is None:
+            # It found the addresses: it is a sample of the one that it used.
+            return self._targets.get(sample.address)
+        return None
+
+    def _follow(self, run: TargetRun, sample: Sample) -> bool:
+        """Make the targets those of the addresses in a sample; give whether they changed."""
+        if self.plan.probe.resolve is not Resolve.EACH_ADDRESS or not sample.resolved:
+            return False
+        # Probes do not end in the order they began: an older answer must not undo a newer one.
+        if sample.resolved == self._resolved or run.entry.started_for < self._resolved_at:
+            return False
+        self._resolved = sample.resolved
+        self._resolved_at = run.entry.started_for
+        addresses = sample.resolved[:MAX_ADDRESSES]
+        first_time = None in self._targets
+        self._close_targets([address for address in self._targets if address not in addresses])
+        for address in addresses:
+            if address not in self._targets:
+                # Later comers wait for their slot: a name that gives another address each
+                # time would otherwise be probed as fast as it answers.
+                self._open_target(address, soon=first_time and address != sample.address)
+        return True
+
+    def _open_target(self, address: str | None, *, soon: bool) -> None:
+        target = Target(self.plan, address)
+        self._targets[address] = TargetRun(target, self._services, self._observe, soon=soon)
+
+    def _close_targets(self, addresses: Iterable[str | None]) -> None:
+        for address in addresses:
+            self._targets.pop(address).close()
+
+    def _update_state(self, sample: Sample) -> None:
+        """Say so if the verdict or the counts are others after a sample."""
+        former = self.state
+        verdicts = [run.judge.verdict for run in self._targets.values()]
+        verdict, total, up = combine(verdicts), len(verdicts), verdicts.count(Verdict.UP)
+        if (verdict, total, up) == (former.verdict, former.total, former.up):
+            return
+        at = sample.started + sample.duration
+        cause = self._cause(sample)
+        self.state = replace(
+            former,
+            verdict=verdict,
+            previous=former.verdict,
+            since=former.since if verdict is former.verdict else at,
+            at=at,
+            total=total,
+            up=up,
+            reason=cause.reason if cause else None,
+            address=cause.address if cause else "",
+            evidence=cause.evidence if cause else "",
+        )
+        self._series.observe(self.state)
+        self._services.feed.publish(self.state)
+
+    def _cause(self, sample: Sample) -> Sample | None:
+        """Give the sample to explain the state by: this one, or one that still stands against it."""
+        if sample.reason is not None:
+            return sample
+        for run in self._targets.values():
+            if run.sample is not None and run.sample.reason is not None:
+                return run.sample
+        return None
+
+
+def _shown(plan: CheckPlan) -> tuple[object, ...]:
+    """What the series of a target are made of, next to the samples."""
+    return plan.target, plan.labels, plan.timeout, type(plan.probe)
+
+
+def _probed(plan: CheckPlan) -> tuple[object, ...]:
+    """What a probe depends on."""
+    return plan.probe, plan.period, plan.timeout, plan.confidential
