@@ -1,0 +1,92 @@
+"""The Check: what must answer, and how it is judged."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, ValidationError
+
+from pollwatch.api.base import Model
+from pollwatch.api.explain import explain
+from pollwatch.api.http_check import HttpCheck
+from pollwatch.api.labels import MetricLabels
+from pollwatch.api.metadata import Metadata
+from pollwatch.api.problems import Invalid
+from pollwatch.api.rules import Rule, exactly_one
+from pollwatch.api.tcp_check import TcpCheck
+from pollwatch.plan.checks import CheckKey
+
+GROUP = "pollwatch.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "Check"
+PLURAL = "checks"
+
+DEFAULT_TIMEOUT_SECONDS = 10
+
+Seconds = Annotated[int, Field(ge=1, le=86400, json_schema_extra={"format": "int32"})]
+
+
+class CheckSpec(Model):
+    """What must answer, and how it is judged."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        exactly_one(("http", "tcp"), remedy="make a Check for each target"),
+        Rule(
+            cel="!has(self.timeoutSeconds) || self.timeoutSeconds <= self.periodSeconds",
+            holds=lambda spec: spec.get("timeoutSeconds", 0) <= spec["periodSeconds"],
+            message="timeoutSeconds must not be above periodSeconds; lower it, or raise periodSeconds",
+            field="timeoutSeconds",
+        ),
+    )
+
+    period_seconds: Seconds = 30
+    """Seconds from the start of one probe to the start of the next."""
+    timeout_seconds: Seconds | None = None
+    """Seconds that a probe may take, from the name being resolved to the last byte; not above
+    `periodSeconds`. When it is not set: 10, or `periodSeconds` if that is less."""
+    suspend: bool = False
+    """Stop probing. The series of the Check go until it is resumed."""
+    labels: MetricLabels = Field(default_factory=dict)
+    """Labels for all series of the Check, such as `team: web`. At most 10. They must not be labels
+    that Pollwatch or Prometheus sets."""
+    http: HttpCheck | None = None
+    """Probe by an HTTP request. Exactly one of `http` and `tcp` is set."""
+    tcp: TcpCheck | None = None
+    """Probe by a TCP connection. Exactly one of `http` and `tcp` is set."""
+
+    @property
+    def timeout(self) -> int:
+        """Seconds that a probe may take, with the default filled in."""
+        if self.timeout_seconds is not None:
+            return self.timeout_seconds
+        return min(DEFAULT_TIMEOUT_SECONDS, self.period_seconds)
+
+
+class Check(Model):
+    """What must answer, how it is judged, and where it runs.
+
+    `status` is no part of it: what the operator found is not read back as input.
+    """
+
+    api_version: Literal["pollwatch.dev/v1alpha1"]
+    kind: Literal["Check"]
+    metadata: Metadata
+    spec: CheckSpec
+    status: Any = Field(default=None, exclude=True, repr=False)
+
+    @property
+    def key(self) -> CheckKey:
+        """Its identity."""
+        return CheckKey(self.metadata.namespace, self.metadata.name)
+
+
+def parse_check(document: Mapping[str, Any]) -> Check:
+    """Read a Check from a plain document, as JSON or YAML gives it.
+
+    Raises:
+        Invalid: It breaks the schema or a rule; all problems are told.
+    """
+    try:
+        return Check.model_validate(document)
+    except ValidationError as error:
+        raise Invalid(explain(error)) from None

@@ -1,0 +1,46 @@
+"""Condition types of a Check and their reasons: closed sets, safe to alert on and to script against."""
+
+from enum import StrEnum
+
+
+class ConditionType(StrEnum):
+    """What a condition speaks of."""
+
+    ACCEPTED = "Accepted"
+    """The spec is valid, and all that it refers to is there and usable."""
+    READY = "Ready"
+    """The Check is being probed. `kubectl wait`, Argo CD and Flux read this one."""
+
+
+class ConditionStatus(StrEnum):
+    """Kubernetes' three-valued truth."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+class AcceptedReason(StrEnum):
+    """Why `Accepted` is what it is. All but `Accepted` go with status `False`."""
+
+    ACCEPTED = "Accepted"
+    INVALID_SPEC = "InvalidSpec"
+    """A field breaks a rule that the API server cannot check, such as a regex that does not compile."""
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, not a password
+    SECRET_KEY_NOT_FOUND = "SecretKeyNotFound"  # noqa: S105 - a reason, not a password
+    CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound"
+    CONFIG_MAP_KEY_NOT_FOUND = "ConfigMapKeyNotFound"
+    INVALID_REFERENCED_VALUE = "InvalidReferencedValue"
+    """A Secret's or ConfigMap's value cannot be used, such as a CA bundle that is not PEM."""
+
+
+class ReadyReason(StrEnum):
+    """Why `Ready` is what it is. Only `Probing` goes with status `True`."""
+
+    PROBING = "Probing"
+    SUSPENDED = "Suspended"
+    """`spec.suspend` is true."""
+    NOT_ACCEPTED = "NotAccepted"
+    """The Check is not accepted, so it is not probed."""
+    PENDING = "Pending"
+    """Accepted, and not handed to a worker yet."""

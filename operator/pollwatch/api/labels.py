@@ -1,0 +1,46 @@
+"""`spec.labels`: what a Check adds to its series."""
+
+from typing import Annotated
+
+import re2
+from pydantic import Field
+
+from pollwatch.api.rules import Rule
+
+RESERVED = (
+    "address",
+    "check",
+    "cipher",
+    "fingerprint_sha256",
+    "instance",
+    "job",
+    "le",
+    "namespace",
+    "phase",
+    "quantile",
+    "reason",
+    "target",
+    "verdict",
+    "version",
+)
+"""Labels that the series carry already, or that Prometheus sets when it scrapes."""
+
+_NAME = "^[a-zA-Z_][a-zA-Z0-9_]{0,62}$"
+_is_name = re2.compile(_NAME).search
+
+MetricLabels = Annotated[
+    dict[str, Annotated[str, Field(max_length=128)]],
+    Field(max_length=10),
+    Rule(
+        cel=f"self.all(name, name.matches('{_NAME}') && !name.startsWith('__'))",
+        holds=lambda labels: all(_is_name(name) and not name.startswith("__") for name in labels),
+        message="must have names of letters, digits and '_', at most 63 of them,"
+        " that do not begin with a digit or with '__'",
+    ),
+    Rule(
+        cel=f"self.all(name, !(name in {list(RESERVED)}))",
+        holds=lambda labels: not any(name in RESERVED for name in labels),
+        message=f"must not have one of the names that Pollwatch or Prometheus sets: {', '.join(RESERVED)}",
+        reason="FieldValueForbidden",
+    ),
+]

@@ -1,0 +1,87 @@
+"""`status` of a Check: what the operator found."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from pollwatch.api.base import Model
+from pollwatch.api.conditions import AcceptedReason, ReadyReason
+from pollwatch.api.rules import Pattern
+
+Int64 = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
+Int32 = Annotated[int, Field(ge=0, json_schema_extra={"format": "int32"})]
+Timestamp = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
+
+
+class StatusModel(Model):
+    """The base of what the operator writes; it can be made by Python's names too."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+
+class Condition(StatusModel):
+    """One aspect of the Check's state, as Kubernetes defines conditions."""
+
+    type: Annotated[str, Field(min_length=1, max_length=316)]
+    """What the condition speaks of. `Accepted`: the spec is valid and all that it refers to is usable.
+    `Ready`: the Check is being probed."""
+    status: Literal["True", "False", "Unknown"]
+    """Whether it is so."""
+    observed_generation: Int64 | None = None
+    """The `metadata.generation` that this was found for."""
+    last_transition_time: Timestamp
+    """When `status` last changed."""
+    reason: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=64,
+            description="Why it is so, in one word. Of `Accepted`: "
+            + ", ".join(AcceptedReason)
+            + ". Of `Ready`: "
+            + ", ".join(ReadyReason)
+            + ".",
+        ),
+        Pattern("^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", "must be one word in CamelCase"),
+    ]
+    message: Annotated[str, Field(max_length=2048)]
+    """Why it is so, for people, with the path of the field to mend."""
+
+
+class TargetCounts(StatusModel):
+    """How many targets there are, and how many are well."""
+
+    total: Int32
+    """How many targets the Check has: one, or one for each address."""
+    up: Int32
+    """How many of them are Up."""
+    summary: Annotated[str, Field(max_length=16)] | None = None
+    """Both at a glance, such as `2/3`."""
+
+
+class CheckStatus(StatusModel):
+    """What the operator found. It is written when something changes, never for each probe."""
+
+    observed_generation: Int64 | None = None
+    """The `metadata.generation` that this status was found for."""
+    verdict: Literal["Up", "Degraded", "Down", "Unknown"] | None = None
+    """The judgement over all targets. `Degraded`: some fail. `Unknown`: not probed, or not judged yet."""
+    last_transition_time: Timestamp | None = None
+    """When `verdict` last changed."""
+    targets: TargetCounts | None = None
+    """How many targets there are, and how many are well."""
+    reason: Annotated[str, Field(max_length=64)] | None = None
+    """Why the last failing sample failed, in one word, such as `UnexpectedStatus`; absent when all are Up."""
+    address: Annotated[str, Field(max_length=64)] | None = None
+    """The address that failed for `reason`; absent when all are Up."""
+    message: Annotated[str, Field(max_length=512)] | None = None
+    """What was expected and what came, for people; absent when all are Up."""
+    conditions: Annotated[
+        tuple[Condition, ...],
+        Field(
+            strict=False,
+            max_length=8,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+        ),
+    ] = ()
+    """`Accepted` and `Ready`."""
