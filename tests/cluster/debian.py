@@ -55,6 +55,7 @@ class DebianUnpacker:
             # A container image usually has no package lists; only root can fetch them.
             if os.geteuid() != 0:
                 raise
+            self.progress.say("fetching the lists of Debian packages first (apt-get update)")
             self._run(["apt-get", "update"], folder)
             self._run(["apt-get", "download", package], folder)
         (archive,) = folder.glob("*.deb")

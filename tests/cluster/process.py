@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Reads one line and is gone; if its input ends without one, our process died without stopping
 # the group $1, and this does it instead.
-_GUARD = 'read -r _ || { kill -TERM -- "-$1"; sleep 5; kill -KILL -- "-$1"; } 2>/dev/null'
+_GUARD = 'read -r _ || { kill -TERM "-$1"; sleep 5; kill -KILL "-$1"; } 2>/dev/null'
 
 
 class ProgramError(RuntimeError):

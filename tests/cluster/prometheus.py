@@ -52,6 +52,8 @@ def scraping(*targets: str, every: str = "1s", **scrape_settings: Any) -> dict[s
 class Prometheus:
     """One Prometheus server on 127.0.0.1.
 
+    Its first scrape comes 5 s after the start: that is how often its discovery hands on targets.
+
     Attributes:
         url: `http://127.0.0.1:PORT`, known once it has started.
     """
