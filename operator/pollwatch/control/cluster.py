@@ -1,0 +1,234 @@
+"""The Kubernetes API, as much of it as the operator needs.
+
+Documents are plain JSON in and out: the client's generated models cost several times the
+request itself, and 10,000 Checks are listed here.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from kubernetes.aio.client import ApiClient
+
+from pollwatch import __version__
+from pollwatch.control.credentials import Credentials
+from pollwatch.control.metrics import ControlMetrics
+from pollwatch.plan.clock import Clock
+
+REQUEST_TIMEOUT = 30.0
+"""Seconds that any request may take."""
+
+PAGE = 200
+"""Objects in a page of a list: what is decoded at once holds the event loop for about 3 ms."""
+
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""Accept header for a list without the objects' content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A kind of object and where the API has it."""
+
+    kind: str
+    group: str
+    """Empty for the core group."""
+    version: str
+    plural: str
+    field_selector: str = ""
+    """Narrows every list and watch of it."""
+
+    @property
+    def prefix(self) -> str:
+        """The path of its API group and version."""
+        if not self.group:
+            return f"/api/{self.version}"
+        return f"/apis/{self.group}/{self.version}"
+
+    def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
+        """Return the path of the collection (`namespace` `None`: of all namespaces) or of one object."""
+        parts = [self.prefix]
+        if namespace is not None:
+            parts.append(f"namespaces/{quote(namespace, safe='')}")
+        parts.append(self.plural)
+        if name:
+            parts.append(quote(name, safe=""))
+        if subresource:
+            parts.append(subresource)
+        return "/".join(parts)
+
+
+CHECKS = Resource(kind="Check", group="pollwatch.dev", version="v1alpha1", plural="checks")
+SECRETS = Resource(
+    kind="Secret",
+    group="",
+    version="v1",
+    plural="secrets",
+    # No Check can mean these, and they are many and big.
+    field_selector="type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token",
+)
+CONFIG_MAPS = Resource(kind="ConfigMap", group="", version="v1", plural="configmaps")
+EVENTS = Resource(kind="Event", group="events.k8s.io", version="v1", plural="events")
+REVIEWS = Resource(
+    kind="SelfSubjectAccessReview",
+    group="authorization.k8s.io",
+    version="v1",
+    plural="selfsubjectaccessreviews",
+)
+
+
+class ClusterError(Exception):
+    """A request to the API server did not succeed."""
+
+
+class UnreachableError(ClusterError):
+    """There was no answer: connection, TLS, timeout."""
+
+
+class RefusedError(ClusterError):
+    """The API server answered with an error (`metav1.Status`)."""
+
+    def __init__(self, code: int, message: str, retry_after: float | None = None) -> None:
+        super().__init__(f"HTTP {code}: {message}")
+        self.code = code
+        self.retry_after = retry_after
+        """Seconds that the server asks to wait, if it does."""
+
+    @property
+    def retriable(self) -> bool:
+        """Whether the same request may succeed later."""
+        return self.code in (
+            HTTPStatus.UNAUTHORIZED,
+            HTTPStatus.FORBIDDEN,
+            HTTPStatus.REQUEST_TIMEOUT,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.TOO_MANY_REQUESTS,
+        ) or (self.code >= HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+class Cluster:
+    """A client of one API server under one identity."""
+
+    def __init__(self, credentials: Credentials, *, metrics: ControlMetrics, clock: Clock) -> None:
+        self.credentials = credentials
+        self._client = ApiClient(credentials.configuration)
+        self._metrics = metrics
+        self._clock = clock
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> Any:
+        """Send one request and return the JSON document of its answer.
+
+        Raises:
+            UnreachableError: no answer.
+            RefusedError: an answer that is not 2xx.
+        """
+        access = await self.credentials.access()
+        headers = {
+            "Accept": accept,
+            "Content-Type": content_type,
+            "User-Agent": f"pollwatch/{__version__}",
+        }
+        if access.token:
+            headers["Authorization"] = access.token
+        url = access.server + path + (f"?{urlencode(query)}" if query else "")
+        started = self._clock.monotonic()
+        code = 0
+        try:
+            response = await self._client.rest_client.request(
+                method, url, headers=headers, body=body, _request_timeout=REQUEST_TIMEOUT
+            )
+            content = await response.read()
+            code = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UnreachableError(f"{access.server}: {str(error) or type(error).__name__}") from error
+        finally:
+            self._metrics.requests.labels(method, str(code)).inc()
+            self._metrics.request_seconds.labels(method).observe(self._clock.monotonic() - started)
+        if not HTTPStatus.OK <= code < HTTPStatus.MULTIPLE_CHOICES:
+            raise _refusal(code, content, response.headers.get("Retry-After"))
+        return json.loads(content)
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
+        """Read one object. Raises `RefusedError` with code 404 when it does not exist."""
+        document: dict[str, Any] = await self.request("GET", resource.path(namespace, name))
+        return document
+
+    async def pages(
+        self, resource: Resource, namespace: str | None, *, metadata_only: bool = False
+    ) -> AsyncIterator[Sequence[dict[str, Any]]]:
+        """List all objects of a namespace (or of all), in pages of one consistent snapshot."""
+        query = {"limit": str(PAGE)}
+        if resource.field_selector:
+            query["fieldSelector"] = resource.field_selector
+        while True:
+            page = await self.request(
+                "GET",
+                resource.path(namespace),
+                query=query,
+                accept=METADATA_ONLY if metadata_only else "application/json",
+            )
+            yield page["items"]
+            following = page["metadata"].get("continue")
+            if not following:
+                return
+            query["continue"] = following
+            await asyncio.sleep(0)
+
+    async def patch_status(
+        self, namespace: str, name: str, *, uid: str, status: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Write the status of a Check by a merge patch (RFC 7396).
+
+        The uid is a precondition: of a Check that was deleted and made again, the answer is 409.
+        """
+        document: dict[str, Any] = await self.request(
+            "PATCH",
+            CHECKS.path(namespace, name, "status"),
+            body={"metadata": {"uid": uid}, "status": status},
+            content_type="application/merge-patch+json",
+        )
+        return document
+
+    async def create_event(self, namespace: str, document: Mapping[str, Any]) -> None:
+        """Create an Event (events.k8s.io/v1). Raises `RefusedError` with code 409 when its name exists."""
+        await self.request("POST", EVENTS.path(namespace), body=document)
+
+    async def allowed(self, attributes: Mapping[str, str]) -> bool:
+        """Ask whether we may do that (`SelfSubjectAccessReview.spec.resourceAttributes`)."""
+        review = await self.request(
+            "POST",
+            REVIEWS.path(None),
+            body={
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": REVIEWS.kind,
+                "spec": {"resourceAttributes": dict(attributes)},
+            },
+        )
+        return bool(review["status"].get("allowed"))
+
+
+def _refusal(code: int, content: bytes, retry_after: str | None) -> RefusedError:
+    try:
+        message = json.loads(content)["message"]
+    except (ValueError, KeyError, TypeError):
+        message = content[:200].decode(errors="replace") or HTTPStatus(code).phrase
+    # Only the form in seconds (RFC 9110, 10.2.3): the API server sends no other.
+    seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
+    return RefusedError(code, message, seconds)

@@ -1,0 +1,111 @@
+"""The operator's own metrics: is it keeping up, is the API server, and with what result."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class ControlMetrics:
+    """All metric families of the control plane, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.reconciles = Histogram(
+            "pollwatch_operator_reconcile_duration_seconds",
+            "Time to compile one Check and place it in the plan.",
+            buckets=(0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0),
+            registry=self.registry,
+        )
+        self.reconcile_errors = Counter(
+            "pollwatch_operator_reconcile_errors",
+            "Checks whose compilation met a defect in Pollwatch. Always 0 in a healthy operator.",
+            registry=self.registry,
+        )
+        self.status_writes = Counter(
+            "pollwatch_operator_status_writes",
+            "Attempts to write the status of a Check, by outcome: written, gone, retried, refused.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.events = Counter(
+            "pollwatch_operator_events",
+            "Kubernetes Events, by outcome: created, repeated, limited, failed.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.requests = Counter(
+            "pollwatch_operator_api_requests",
+            "Requests to the Kubernetes API, by method and status code; code 0: no answer.",
+            ["method", "code"],
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "pollwatch_operator_api_request_duration_seconds",
+            "Time from a request to the Kubernetes API to the end of its answer.",
+            ["method"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.watch_events = Counter(
+            "pollwatch_operator_watch_events",
+            "Objects that the watch delivered, the initial list included, by kind.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.watch_restarts = Counter(
+            "pollwatch_operator_watch_restarts",
+            "Times that the watch broke down as a whole and was started again.",
+            registry=self.registry,
+        )
+        self.resyncs = Counter(
+            "pollwatch_operator_resyncs",
+            "Full re-lists, by outcome: succeeded, failed.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.resync_seconds = Gauge(
+            "pollwatch_operator_resync_duration_seconds",
+            "How long the last full re-list took.",
+            registry=self.registry,
+        )
+        self.resync_time = Gauge(
+            "pollwatch_operator_resync_timestamp_seconds",
+            "When the last full re-list succeeded, Unix time.",
+            registry=self.registry,
+        )
+        self.pruned = Counter(
+            "pollwatch_operator_pruned_objects",
+            "Objects that a re-list found gone although no watch had said so, by kind.",
+            ["kind"],
+            registry=self.registry,
+        )
+        for outcome in ("written", "gone", "retried", "refused"):
+            self.status_writes.labels(outcome)
+        for outcome in ("created", "repeated", "limited", "failed"):
+            self.events.labels(outcome)
+        for outcome in ("succeeded", "failed"):
+            self.resyncs.labels(outcome)
+
+    def watch_queues(self, *, reconcile: Callable[[], float], status: Callable[[], float]) -> None:
+        """Expose how many keys wait for a reconcile and for a status write."""
+        depth = Gauge(
+            "pollwatch_operator_queue_depth",
+            "Checks waiting in a queue, by queue: reconcile, status.",
+            ["queue"],
+            registry=self.registry,
+        )
+        depth.labels("reconcile").set_function(reconcile)
+        depth.labels("status").set_function(status)
+
+    def watch_checks(self, counts: dict[str, Callable[[], float]]) -> None:
+        """Expose how many Checks are in each condition."""
+        checks = Gauge(
+            "pollwatch_operator_checks",
+            "Checks in the cluster, by condition: probed, suspended, rejected, pending.",
+            ["condition"],
+            registry=self.registry,
+        )
+        for condition, count in counts.items():
+            checks.labels(condition).set_function(count)

@@ -1,0 +1,133 @@
+"""The safety net under the watch: lists everything now and then, and prunes what is gone.
+
+A watch that fell behind (410 Gone) is begun anew by a list, which cannot tell what was
+deleted meanwhile. So what is held is compared with what there is: at the start, and then
+every few minutes.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from pollwatch.compile.references import Reference
+from pollwatch.control.cluster import CHECKS, CONFIG_MAPS, SECRETS, Cluster, ClusterError, Resource
+from pollwatch.control.intake import Identity, Intake
+from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.slices import Slices
+from pollwatch.control.store import Store
+from pollwatch.control.work_queue import backoff
+from pollwatch.plan.clock import Clock
+
+Namespaces = Sequence[str | None]
+"""The namespaces that are served; `(None,)`: all of them."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Resync:
+    """Compares the store with the cluster."""
+
+    cluster: Cluster
+    """Where to list."""
+    store: Store
+    """What to compare with."""
+    intake: Intake
+    """Takes what is found."""
+    fetch: Callable[[Reference], None]
+    """Called for each Secret and ConfigMap that is not the one that is held."""
+    namespaces: Namespaces
+    """What to list."""
+    period: float
+    """Seconds from one re-list to the next, about."""
+    metrics: ControlMetrics
+    clock: Clock
+    random: Callable[[], float]
+    """Numbers in [0, 1): operators that started together do not list together."""
+    _succeeded: float | None = field(default=None, init=False)
+    """When a re-list succeeded last, monotonic seconds."""
+    _failures: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        """Name the log."""
+        self._log = structlog.get_logger("pollwatch.resync")
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since a re-list succeeded; `None` when none has yet."""
+        return None if self._succeeded is None else self.clock.monotonic() - self._succeeded
+
+    async def run(self) -> None:
+        """Re-list, for ever; the first time was somebody else's (`once`)."""
+        while True:
+            if self._failures:
+                await asyncio.sleep(min(self.period, backoff(self._failures, jitter=self.random())))
+            else:
+                await asyncio.sleep(self.period * (0.9 + 0.2 * self.random()))
+            try:
+                await self.once()
+            except ClusterError as error:
+                self._failures += 1
+                self.metrics.resyncs.labels("failed").inc()
+                self._log.warning("re-list failed", failures=self._failures, error=str(error))
+
+    async def once(self) -> None:
+        """Re-list everything once.
+
+        Raises:
+            ClusterError: the API server did not answer, or not well; nothing was pruned then.
+        """
+        started = self.clock.monotonic()
+        recording = self.intake.record()
+        try:
+            await self._list_checks(recording)
+            await self._list_data(SECRETS, recording)
+            await self._list_data(CONFIG_MAPS, recording)
+        finally:
+            self.intake.end_record(recording)
+        self._failures = 0
+        self._succeeded = self.clock.monotonic()
+        self.metrics.resyncs.labels("succeeded").inc()
+        self.metrics.resync_seconds.set(self._succeeded - started)
+        self.metrics.resync_time.set(self.clock.time())
+
+    async def _list_checks(self, recording: set[Identity]) -> None:
+        before = {(CHECKS.kind, *key): check.uid for key, check in self.store.checks.items()}
+        found: set[Identity] = set()
+        slices = Slices(self.clock)
+        for namespace in self.namespaces:
+            async for page in self.cluster.pages(CHECKS, namespace):
+                for document in page:
+                    identity = _identity(CHECKS, document)
+                    found.add(identity)
+                    if identity not in recording:
+                        self.intake.seen(CHECKS.kind, document)
+                    await slices.breathe()
+        for identity, uid in before.items():
+            # What the watch has shown meanwhile is newer than the list.
+            if identity not in found and identity not in recording and self.intake.gone(identity, uid=uid):
+                self.metrics.pruned.labels(CHECKS.kind).inc()
+                self._log.info("pruned what the watch had missed", check="/".join(identity[1:]))
+
+    async def _list_data(self, resource: Resource, recording: set[Identity]) -> None:
+        """Have what changed read again; the list itself is without content (no secrets on the wire)."""
+        held = [one for one in self.store.references() if one.kind == resource.kind]
+        if not held:
+            return
+        found: dict[Identity, str] = {}
+        for namespace in self.namespaces:
+            async for page in self.cluster.pages(resource, namespace, metadata_only=True):
+                for document in page:
+                    found[_identity(resource, document)] = document["metadata"]["resourceVersion"]
+        for reference in held:
+            identity = (reference.kind, reference.namespace, reference.name)
+            if identity in recording:
+                continue
+            if found.get(identity, "") != self.store.resource_version(reference):
+                self.metrics.pruned.labels(resource.kind).inc()
+                self.fetch(reference)
+
+
+def _identity(resource: Resource, document: dict[str, Any]) -> Identity:
+    return (resource.kind, document["metadata"]["namespace"], document["metadata"]["name"])

@@ -1,0 +1,194 @@
+"""The one place that knows kopf: it watches, and puts what it sees into the inbox.
+
+kopf runs in a thread and an event loop of its own. When it ends, for whatever reason, it
+cancels every task that was begun in its loop since: those must not be our probes. And
+what it costs per event is not paid by the loop that probes.
+
+Only `on.event` handlers are used. They write nothing: no annotation, no finalizer.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import kopf
+import structlog
+
+from pollwatch.control.cluster import CHECKS, CONFIG_MAPS, SECRETS, Resource
+from pollwatch.control.credentials import Credentials
+from pollwatch.control.inbox import Change, Inbox
+from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.work_queue import backoff
+
+WATCHED: Sequence[Resource] = (CHECKS, SECRETS, CONFIG_MAPS)
+
+STOP_TIMEOUT = 5.0
+"""Seconds that kopf is given to end; its thread does not keep the process alive."""
+
+LOGIN_LIFETIME = timedelta(minutes=10)
+"""How long credentials are used before they are asked for again: tokens of Pods are rotated."""
+
+HEALTHY = 60.0
+"""Seconds after which a watch counts as one that ran well: the next failure is a first one."""
+
+
+class Watch:
+    """Keeps kopf running."""
+
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        credentials: Credentials,
+        namespaces: Sequence[str],
+        metrics: ControlMetrics,
+        random: Callable[[], float],
+    ) -> None:
+        """Wire it.
+
+        Args:
+            inbox: takes what is seen.
+            credentials: how to reach the API server.
+            namespaces: what to watch; empty: all.
+            metrics: counts restarts.
+            random: numbers in [0, 1), for backoff.
+        """
+        self._inbox = inbox
+        self._credentials = credentials
+        self._namespaces = namespaces
+        self._metrics = metrics
+        self._random = random
+        self._log = structlog.get_logger("pollwatch.watch")
+
+    async def run(self) -> None:
+        """Watch, for ever: what kopf gives up on (an error in a stream, no access) is begun anew."""
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            started = loop.time()
+            failure = await self._run_once(loop)
+            failures = 1 if loop.time() - started > HEALTHY else failures + 1
+            delay = backoff(failures, jitter=self._random())
+            self._metrics.watch_restarts.inc()
+            self._log.warning("watch ended; starting it again", seconds=round(delay, 1), error=failure)
+            await asyncio.sleep(delay)
+
+    async def _run_once(self, loop: asyncio.AbstractEventLoop) -> str:
+        """Run kopf until it ends; return why it did."""
+        ended: asyncio.Future[str] = loop.create_future()
+        session = _Session(self._registry(), self._namespaces)
+
+        def tell(failure: str) -> None:
+            if not ended.done():
+                ended.set_result(failure)
+
+        def main() -> None:
+            failure = session.run()
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(tell, failure)
+
+        thread = threading.Thread(target=main, name="watch", daemon=True)
+        thread.start()
+        try:
+            return await asyncio.shield(ended)
+        except asyncio.CancelledError:
+            session.stop()
+            await asyncio.wait([ended], timeout=STOP_TIMEOUT)
+            raise
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        kopf.on.login(id="login", registry=registry)(self._login)
+        for resource in WATCHED:
+            kopf.on.event(
+                resource.group, resource.version, resource.plural, id=resource.kind, registry=registry
+            )(self._handler(resource.kind))
+        return registry
+
+    async def _login(self, **_: Any) -> kopf.ConnectionInfo:
+        access = await self._credentials.access()
+        scheme, _separator, token = (access.token or "").partition(" ")
+        return kopf.ConnectionInfo(
+            server=access.server,
+            ca_path=access.ca_file,
+            insecure=not access.verify,
+            certificate_path=access.certificate_file,
+            private_key_path=access.key_file,
+            scheme=scheme or None,
+            token=token or None,
+            expiration=datetime.now(UTC) + LOGIN_LIFETIME,
+        )
+
+    def _handler(self, kind: str) -> Callable[..., Any]:
+        inbox = self._inbox
+
+        async def handle(event: kopf.RawEvent, **_: Any) -> None:
+            inbox.put(Change(kind=kind, document=event["object"], deleted=event["type"] == "DELETED"))
+
+        return handle
+
+
+class _Session:
+    """One run of kopf, in the thread that calls `run`."""
+
+    def __init__(self, registry: kopf.OperatorRegistry, namespaces: Sequence[str]) -> None:
+        self._registry = registry
+        self._namespaces = namespaces
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._stopping = threading.Event()
+
+    def run(self) -> str:
+        """Run until `stop` or failure; return what went wrong, in words."""
+        try:
+            asyncio.run(self._main())
+        except Exception as error:  # noqa: BLE001 - whatever kopf dies of, the watch is begun anew
+            return f"{type(error).__name__}: {error}"
+        return "kopf ended by itself"
+
+    def stop(self) -> None:
+        """End the run; may be called from any thread."""
+        self._stopping.set()
+        if self._loop is not None and self._stop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop.set)
+
+    async def _main(self) -> None:
+        self._stop = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        if self._stopping.is_set():
+            return
+        await kopf.operator(
+            registry=self._registry,
+            settings=_settings(),
+            standalone=True,
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            stop_flag=self._stop,
+        )
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True
+    # Watching CRDs and namespaces would need rights that nothing else needs.
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.queueing.idle_timeout = 1.0
+    settings.queueing.exit_timeout = 0.5
+    # An int: it is sent as it is, and the API server takes no fraction.
+    settings.watching.server_timeout = 600
+    settings.watching.client_timeout = 660
+    settings.watching.connect_timeout = 10
+    settings.watching.reconnect_backoff = 1.0
+    settings.watching.chunk_size = 500
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 10
+    settings.networking.enforce_retry_after = True
+    settings.process.ultimate_exiting_timeout = None
+    for resource in WATCHED:
+        if resource.field_selector:
+            selector = (resource.group, resource.version, resource.plural)
+            settings.watching.field_selectors[selector] = resource.field_selector
+    return settings
