@@ -9,7 +9,9 @@ is set, and a machine that slept, therefore cause no burst.
 
 **Late.** A slot that cannot be started in time is started late, up to a quarter of the
 period; after that it is missed: counted and skipped, not replayed. After ten minutes of
-standstill everything goes on in its own phase.
+standstill everything goes on in its own phase. A slot that waits because too many probes
+are in flight is the exception: it keeps its place in the queue, whatever the time, and only
+older slots of the same entry are missed. Else the same entries would go without each time.
 
 **New entries.** Nobody waits an hour for the first probe of an hourly Check: a new entry
 is started once soon, before its first slot. How soon depends on how many are new: the
@@ -211,13 +213,14 @@ class Timetable(Generic[W]):
             elif entry.running:
                 heapq.heappop(self._heap)
                 entry.parked = True
-            elif now - entry.due > entry.tolerance:
+            elif now - entry.due > entry.tolerance and not self._waited_for_room(entry):
                 self._skip(entry, now)
             else:
+                self._drop_older_slots(entry, now)
                 starts.append(entry)
                 entry.running = True
                 entry.started_for = entry.due
-                self._advance(entry, entry.slot + 1)
+                self._requeue(entry, entry.slot + 1)
         return starts
 
     def finished(self, entry: Entry[W]) -> None:
@@ -232,28 +235,36 @@ class Timetable(Generic[W]):
         """Note that what is due now waits because too many are running."""
         self._saturated_at = now
 
+    def _waited_for_room(self, entry: Entry[W]) -> bool:
+        return entry.due <= self._saturated_at and not entry.overlapped
+
     def _skip(self, entry: Entry[W], now: float) -> None:
         """Give up the slots that are too late, and count them."""
-        if entry.overlapped:
-            cause = MissedCause.OVERLAP
-        elif entry.due <= self._saturated_at:
-            cause = MissedCause.SATURATED
-        else:
-            cause = MissedCause.LATE
         in_time = math.ceil((now - entry.tolerance - entry.origin) / entry.period)
         slot = max(entry.slot + 1, in_time)
+        cause = MissedCause.OVERLAP if entry.overlapped else MissedCause.LATE
         self._recorder.missed(cause, slot - entry.slot)
-        self._advance(entry, slot)
+        self._requeue(entry, slot)
 
-    def _advance(self, entry: Entry[W], slot: int) -> None:
+    def _drop_older_slots(self, entry: Entry[W], now: float) -> None:
+        """Of several slots that have passed while there was no room, leave only the newest."""
+        passed = math.floor((now - entry.origin) / entry.period) - entry.slot
+        if passed > 0:
+            self._recorder.missed(MissedCause.SATURATED, passed)
+            self._move(entry, entry.slot + passed)
+
+    def _requeue(self, entry: Entry[W], slot: int) -> None:
         """Move the entry at the top of the heap to a later slot."""
+        self._move(entry, slot)
+        entry.overlapped = False
+        self._serial += 1
+        heapq.heapreplace(self._heap, (entry.due, self._serial, entry))
+
+    def _move(self, entry: Entry[W], slot: int) -> None:
         if entry.slot == _FIRST:
             self._awaiting_first -= 1
         entry.slot = slot
         entry.due = entry.origin + slot * entry.period
-        entry.overlapped = False
-        self._serial += 1
-        heapq.heapreplace(self._heap, (entry.due, self._serial, entry))
 
     def _push(self, entry: Entry[W]) -> None:
         self._serial += 1
