@@ -1,10 +1,10 @@
 """Renders all series of one target in a few steps that happen in C.
 
-The numbers go into one template for the whole target, the labels into all its lines
-at once, and one split cuts the result into a chunk for each metric family.
+The numbers go into one template for many families, the labels into all its lines at
+once, and one split cuts the result into a chunk for each family.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Generic
 
 from pollwatch.series.exposition import label_pairs
@@ -17,46 +17,70 @@ _SLOT = b"{"
 """Where the labels go: no number and no metric name can hold it."""
 
 
+class Block(Generic[Source]):
+    """Families that are rendered together, because they change together."""
+
+    def __init__(self, metrics: Sequence[Metric[Source]]) -> None:
+        singles = [(metric, metric.value) for metric in metrics if metric.value is not None]
+        multiples = [(metric, metric.values) for metric in metrics if metric.values is not None]
+        self.metrics = (*(metric for metric, _ in singles), *(metric for metric, _ in multiples))
+        self._template = _CUT.decode("latin-1").join(map(_template, self.metrics))
+        self._singles = tuple(value for _, value in singles)
+        self._multiples = tuple(values for _, values in multiples)
+
+    def read(self, source: Source) -> list[float]:
+        """Read the values of all series."""
+        numbers = [value(source) for value in self._singles]
+        for values in self._multiples:
+            numbers += values(source)
+        return numbers
+
+    def render(self, numbers: Sequence[float], labels: bytes) -> list[bytes]:
+        """Render what `read` has read, a chunk for each family.
+
+        Args:
+            numbers: The values.
+            labels: What tells whose series it is, from the opening brace on: `{check="a"`.
+        """
+        if not self.metrics:
+            return []
+        text = self._template % tuple(numbers)
+        return text.encode("latin-1").replace(_SLOT, labels).split(_CUT)
+
+
+class Rows(Generic[Source]):
+    """Families whose series come and go."""
+
+    def __init__(self, metrics: Sequence[Metric[Source]]) -> None:
+        varying = [(metric, metric.rows) for metric in metrics if metric.rows is not None]
+        self.metrics = tuple(metric for metric, _ in varying)
+        self._rows = tuple(rows for _, rows in varying)
+
+    def read(self, source: Source) -> list[Sequence[Row]]:
+        """Read the series of each family."""
+        return [rows(source) for rows in self._rows]
+
+    def render(self, families: Sequence[Sequence[Row]], labels: bytes) -> list[bytes]:
+        """Render what `read` has read, a chunk for each family; empty when it has no series."""
+        return [
+            b"".join([_render_row(metric, row, labels) for row in rows])
+            for metric, rows in zip(self.metrics, families, strict=True)
+        ]
+
+
 class Layout(Generic[Source]):
     """The families that one kind of source has, compiled for rendering."""
 
     def __init__(self, metrics: Sequence[Metric[Source]]) -> None:
-        fixed = [metric for metric in metrics if metric.rows is None]
-        varying = [(metric, metric.rows) for metric in metrics if metric.rows is not None]
-        self.metrics = (*fixed, *(metric for metric, _ in varying))
-        """In the order of a target's chunks."""
-        self.position = {metric.name: index for index, metric in enumerate(self.metrics)}
-        """Where the chunk of a family is."""
-        self.nothing = (b"",) * len(self.metrics)
+        self.moving = Block([metric for metric in metrics if not metric.steady])
+        self.steady = Block([metric for metric in metrics if metric.steady])
+        self.rows = Rows(metrics)
+        order = (*self.moving.metrics, *self.steady.metrics, *self.rows.metrics)
+        self.position = {metric.name: index for index, metric in enumerate(order)}
+        """Where the chunk of a family is among those of a target."""
+        self.nothing = (b"",) * len(order)
         """The chunks of a target that exposes nothing."""
-        self.fixed_count = len(fixed)
-        self._accumulates = tuple(metric.type.accumulates for metric in self.metrics)
-        self._template = _CUT.decode("latin-1").join(map(_template, fixed))
-        self._values: tuple[Callable[[Source], float], ...] = tuple(
-            line.value for metric in fixed for line in metric.lines
-        )
-        self._varying = tuple(varying)
-
-    def fixed(self, source: Source, labels: bytes) -> list[bytes]:
-        """Render the families whose series are always there, a chunk each.
-
-        Args:
-            source: What the values are read from.
-            labels: What tells whose series it is, from the opening brace on: `{check="a"`.
-        """
-        numbers = self._template % tuple([value(source) for value in self._values])
-        return numbers.encode("latin-1").replace(_SLOT, labels).split(_CUT)
-
-    def varying(self, source: Source) -> list[Sequence[Row]]:
-        """Read the families whose series come and go."""
-        return [rows(source) for _, rows in self._varying]
-
-    def render_rows(self, families: Sequence[Sequence[Row]], labels: bytes) -> list[bytes]:
-        """Render what `varying` has read, a chunk for each family."""
-        return [
-            b"".join([_render_row(metric, row, labels) for row in rows])
-            for (metric, _), rows in zip(self._varying, families, strict=True)
-        ]
+        self._accumulates = tuple(metric.type.accumulates for metric in order)
 
     def only_accumulating(self, chunks: Sequence[bytes]) -> list[bytes]:
         """Blank the families that say how the target is now."""
@@ -74,4 +98,4 @@ def _template(metric: Metric[Source]) -> str:
 
 def _render_row(metric: Metric[Source], row: Row, labels: bytes) -> bytes:
     more = "," + label_pairs(zip(metric.row_labels, row.labels, strict=True)) if row.labels else ""
-    return b"%s%s%s} %r\n" % (metric.name.encode(), labels, more.encode(), row.value)
+    return b"%s%s%s} %a\n" % (metric.name.encode(), labels, more.encode(), row.value)

@@ -40,10 +40,9 @@ class Stability(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line(Generic[Source]):
-    """One series of a metric that every target has."""
+class Line:
+    """One series of a metric that always has the same ones."""
 
-    value: Callable[[Source], float]
     labels: tuple[tuple[str, str], ...] = ()
     """Beyond the labels that tell whose series it is."""
     suffix: str = ""
@@ -53,7 +52,7 @@ class Line(Generic[Source]):
 
 
 class Row(NamedTuple):
-    """One series that is there only when there is something to say."""
+    """One series of a metric that has as many as there is to say."""
 
     value: float
     labels: tuple[str, ...] = ()
@@ -62,18 +61,25 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric(Generic[Source]):
-    """One metric family. It has either `lines` or `rows`."""
+    """One metric family. Exactly one of `value`, `values` and `rows` says where it comes from."""
 
     name: str
     """As Prometheus shows it: counters end in `_total`, infos in `_info`."""
     type: MetricType
     help: str
     unit: str = ""
-    lines: tuple[Line[Source], ...] = ()
-    """Series that are always there."""
+    value: Callable[[Source], float] | None = None
+    """The one series, always there."""
+    values: Callable[[Source], Sequence[float]] | None = None
+    """The series of `lines`, in their order, always there."""
     rows: Callable[[Source], Sequence[Row]] | None = None
     """Series that come and go with what was seen."""
+    lines: tuple[Line, ...] = (Line(),)
+    """Of `value` and `values`."""
     row_labels: tuple[str, ...] = ()
+    """Names of the labels of `rows`."""
+    steady: bool = False
+    """Whether it seldom changes from one sample to the next: then it is rendered only when it does."""
     stability: Stability = Stability.STABLE
     since: str = "0.1"
     """The version of Pollwatch that first had it."""
@@ -94,8 +100,3 @@ class Metric(Generic[Source]):
                 return self.name.removesuffix("_info")
             case _:
                 return self.name
-
-
-def single(value: Callable[[Source], float], number: str = WHOLE) -> tuple[Line[Source], ...]:
-    """Describe a metric that is one series."""
-    return (Line(value=value, number=number),)

@@ -42,10 +42,12 @@ class Series(Generic[Source]):
         self.labels: Final = ("{" + label_pairs(labels)).encode()
         """What tells whose series it is, as it stands on each line."""
         self.chunks: Sequence[bytes] = layout.nothing
-        """The text of each family of `layout.metrics`; empty where there is no series."""
-        self._rows: Sequence[Sequence[Row]] = ()
-        self._row_chunks: list[bytes] = []
+        """The text of each family, at `layout.position`; empty where there is no series."""
         self._closed = False
+        self._steady: list[float] = []
+        self._rows: list[Sequence[Row]] = []
+        self._steady_chunks: list[bytes] = []
+        self._row_chunks: list[bytes] = []
 
     def close(self) -> None:
         """Expose nothing from now on, not even to a scrape that is under way."""
@@ -56,11 +58,16 @@ class Series(Generic[Source]):
         if self._closed:
             return
         layout = self.layout
-        rows = layout.varying(source)
+        steady = layout.steady.read(source)
+        if steady != self._steady:
+            self._steady = steady
+            self._steady_chunks = layout.steady.render(steady, self.labels)
+        rows = layout.rows.read(source)
         if rows != self._rows:
             self._rows = rows
-            self._row_chunks = layout.render_rows(rows, self.labels)
-        chunks = layout.fixed(source, self.labels) + self._row_chunks
+            self._row_chunks = layout.rows.render(rows, self.labels)
+        moving = layout.moving.render(layout.moving.read(source), self.labels)
+        chunks = [*moving, *self._steady_chunks, *self._row_chunks]
         self.chunks = chunks if gauges else layout.only_accumulating(chunks)
 
 

@@ -4,13 +4,14 @@ The reference in the docs is generated from here. Where the meaning is the same 
 blackbox_exporter the name is too, so that dashboards and alerts work unchanged.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from pollwatch.plan.checks import HttpProbe, Probe, TcpProbe
+from pollwatch.plan.samples import Phases
 from pollwatch.plan.states import CheckState, Verdict
-from pollwatch.series.metric import EXACT, SECONDS, Line, Metric, MetricType, Row, Stability, single
-from pollwatch.series.tally import BUCKETS, Tally, bucket
+from pollwatch.series.metric import EXACT, SECONDS, Line, Metric, MetricType, Row, Stability
+from pollwatch.series.tally import BUCKETS, Tally
 
 TARGET_LABELS = ("namespace", "check", "target", "address")
 """On every series of a target, before the Check's own labels."""
@@ -19,29 +20,15 @@ CHECK_LABELS = ("namespace", "check")
 """On every series of a Check, before the Check's own labels."""
 
 
-def _phases() -> tuple[Line[Tally], ...]:
-    sources: Mapping[str, Callable[[Tally], float]] = {
-        "resolve": lambda tally: tally.sample.phases.resolve,
-        "connect": lambda tally: tally.sample.phases.connect,
-        "tls": lambda tally: tally.sample.phases.tls,
-        "processing": lambda tally: tally.sample.phases.processing,
-        "transfer": lambda tally: tally.sample.phases.transfer,
-    }
-    return tuple(
-        Line(value=value, labels=(("phase", phase),), number=SECONDS) for phase, value in sources.items()
-    )
+_PHASES = tuple(Line(labels=(("phase", phase),), number=SECONDS) for phase in Phases._fields)
 
+_HISTOGRAM = (
+    *(Line(labels=(("le", bound),), suffix="_bucket") for bound in (*map(str, BUCKETS), "+Inf")),
+    Line(suffix="_sum", number=EXACT),
+    Line(suffix="_count"),
+)
 
-def _durations() -> tuple[Line[Tally], ...]:
-    bounds = (*map(str, BUCKETS), "+Inf")
-    return (
-        *(
-            Line(value=bucket(index), labels=(("le", bound),), suffix="_bucket")
-            for index, bound in enumerate(bounds)
-        ),
-        Line(value=lambda tally: tally.seconds, suffix="_sum", number=EXACT),
-        Line(value=bucket(len(BUCKETS)), suffix="_count"),
-    )
+_IN_SECONDS = (Line(number=SECONDS),)
 
 
 def _failures(tally: Tally) -> tuple[Row, ...]:
@@ -75,40 +62,47 @@ _COMMON: tuple[Metric[Tally], ...] = (
         name="probe_success",
         type=MetricType.GAUGE,
         help="Whether the last probe was a success (1) or a failure (0).",
-        lines=single(lambda tally: tally.sample.reason is None),
+        value=lambda tally: tally.sample.reason is None,
+        steady=True,
     ),
     Metric(
         name="probe_duration_seconds",
         type=MetricType.GAUGE,
         help="How long the last probe took, all phases and redirects together.",
         unit="seconds",
-        lines=single(lambda tally: tally.sample.duration, SECONDS),
+        value=lambda tally: tally.sample.duration,
+        lines=_IN_SECONDS,
     ),
     Metric(
         name="probe_timeout_seconds",
         type=MetricType.GAUGE,
         help="How long a probe may take.",
         unit="seconds",
-        lines=single(lambda tally: tally.timeout, SECONDS),
+        value=lambda tally: tally.timeout,
+        lines=_IN_SECONDS,
+        steady=True,
     ),
     Metric(
         name="probe_dns_lookup_time_seconds",
         type=MetricType.GAUGE,
         help="How long resolving names took in the last probe, summed over redirects.",
         unit="seconds",
-        lines=single(lambda tally: tally.sample.phases.resolve, SECONDS),
+        value=lambda tally: tally.sample.phases.resolve,
+        lines=_IN_SECONDS,
     ),
     Metric(
         name="probe_ip_protocol",
         type=MetricType.GAUGE,
         help="IP version of the address that the last probe connected to (4 or 6), 0 when it was none.",
-        lines=single(lambda tally: tally.ip_protocol),
+        value=lambda tally: tally.ip_protocol,
+        steady=True,
     ),
     Metric(
         name="probe_ip_addr_hash",
         type=MetricType.GAUGE,
         help="Hash (32-bit FNV-1a) of the address that the last probe connected to: shows when it changes.",
-        lines=single(lambda tally: tally.ip_hash),
+        value=lambda tally: tally.ip_hash,
+        steady=True,
     ),
     Metric(
         name="probe_ssl_earliest_cert_expiry",
@@ -135,7 +129,7 @@ _COMMON: tuple[Metric[Tally], ...] = (
         name="pollwatch_probe_attempts_total",
         type=MetricType.COUNTER,
         help="Probes that ended, whatever they found; every sample counts, nothing is retried away.",
-        lines=single(lambda tally: tally.attempts),
+        value=lambda tally: tally.attempts,
     ),
     Metric(
         name="pollwatch_probe_failures_total",
@@ -149,7 +143,8 @@ _COMMON: tuple[Metric[Tally], ...] = (
         type=MetricType.HISTOGRAM,
         help="How long probes took, successes and failures alike; errors of the prober itself are left out.",
         unit="seconds",
-        lines=_durations(),
+        values=lambda tally: (*tally.buckets, tally.seconds, tally.buckets[-1]),
+        lines=_HISTOGRAM,
     ),
 )
 
@@ -159,43 +154,51 @@ _HTTP: tuple[Metric[Tally], ...] = (
         type=MetricType.GAUGE,
         help="How long each phase of the last probe took, summed over redirects; 0 when it was not reached.",
         unit="seconds",
-        lines=_phases(),
+        values=lambda tally: tally.sample.phases,
+        lines=_PHASES,
     ),
     Metric(
         name="probe_http_status_code",
         type=MetricType.GAUGE,
         help="Status code of the final response, 0 when there was none.",
-        lines=single(lambda tally: tally.http.status),
+        value=lambda tally: tally.http.status,
+        steady=True,
     ),
     Metric(
         name="probe_http_content_length",
         type=MetricType.GAUGE,
         help="Content-Length of the final response in bytes, -1 when it had none, 0 without a response.",
-        lines=single(lambda tally: tally.http.content_length),
+        value=lambda tally: tally.http.content_length,
+        steady=True,
     ),
     Metric(
         name="probe_http_uncompressed_body_length",
         type=MetricType.GAUGE,
         help="Length of the decoded body in bytes, as far as it was read.",
-        lines=single(lambda tally: tally.http.body_bytes),
+        value=lambda tally: tally.http.body_bytes,
+        steady=True,
     ),
     Metric(
         name="probe_http_redirects",
         type=MetricType.GAUGE,
         help="How many redirects the last probe followed.",
-        lines=single(lambda tally: tally.http.redirects),
+        value=lambda tally: tally.http.redirects,
+        steady=True,
     ),
     Metric(
         name="probe_http_ssl",
         type=MetricType.GAUGE,
         help="Whether the final response came over TLS.",
-        lines=single(lambda tally: tally.http.tls),
+        value=lambda tally: tally.http.tls,
+        steady=True,
     ),
     Metric(
         name="probe_http_version",
         type=MetricType.GAUGE,
         help="HTTP version of the final response, 0 when there was none.",
-        lines=single(lambda tally: float(tally.http.version), SECONDS),
+        value=lambda tally: float(tally.http.version),
+        lines=_IN_SECONDS,
+        steady=True,
     ),
     Metric(
         name="probe_http_last_modified_timestamp_seconds",
@@ -208,7 +211,8 @@ _HTTP: tuple[Metric[Tally], ...] = (
         name="probe_failed_due_to_regex",
         type=MetricType.GAUGE,
         help="Whether the last probe failed because of a rule about the body or a header.",
-        lines=single(lambda tally: tally.http.failed_regex),
+        value=lambda tally: tally.http.failed_regex,
+        steady=True,
     ),
 )
 
@@ -219,7 +223,8 @@ _TCP: tuple[Metric[Tally], ...] = (
         help="How long each phase of the last probe took; 0 when it was not reached.",
         unit="seconds",
         stability=Stability.ALPHA,
-        lines=_phases(),
+        values=lambda tally: tally.sample.phases,
+        lines=_PHASES,
     ),
 )
 
@@ -231,31 +236,28 @@ METRICS_OF: Mapping[type[Probe], tuple[Metric[Tally], ...]] = MappingProxyType(
 """The metrics that a target of each protocol has."""
 
 
-def _is(verdict: Verdict) -> Callable[[CheckState], float]:
-    return lambda state: state.verdict is verdict
-
-
 CHECK_METRICS: tuple[Metric[CheckState], ...] = (
     Metric(
         name="pollwatch_check_verdict",
         type=MetricType.GAUGE,
         help="The verdict on a Check: 1 for the one that holds, 0 for the others.",
         stability=Stability.ALPHA,
-        lines=tuple(Line(value=_is(verdict), labels=(("verdict", verdict.value),)) for verdict in Verdict),
+        values=lambda state: [state.verdict is verdict for verdict in Verdict],
+        lines=tuple(Line(labels=(("verdict", verdict),)) for verdict in Verdict),
     ),
     Metric(
         name="pollwatch_check_targets",
         type=MetricType.GAUGE,
         help="How many targets a Check has.",
         stability=Stability.ALPHA,
-        lines=single(lambda state: state.total),
+        value=lambda state: state.total,
     ),
     Metric(
         name="pollwatch_check_targets_up",
         type=MetricType.GAUGE,
         help="How many targets of a Check are Up.",
         stability=Stability.ALPHA,
-        lines=single(lambda state: state.up),
+        value=lambda state: state.up,
     ),
     Metric(
         name="pollwatch_check_last_transition_timestamp_seconds",

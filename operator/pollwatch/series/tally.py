@@ -1,7 +1,6 @@
 """What the samples of one target add up to."""
 
 from bisect import bisect_left
-from collections.abc import Callable
 from ipaddress import ip_address
 
 from pollwatch.plan.samples import HttpFacts, Outcome, Reason, Sample
@@ -73,11 +72,6 @@ class Tally:
         if sample.address != self._address:
             self._address = sample.address
             self.ip_protocol, self.ip_hash = _ip_facts(sample.address)
-
-
-def bucket(index: int) -> Callable[[Tally], float]:
-    """Read one cumulative bucket of a tally."""
-    return lambda tally: tally.buckets[index]
 
 
 def _ip_facts(address: str) -> tuple[int, int]:
