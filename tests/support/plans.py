@@ -1,0 +1,31 @@
+"""Checks and samples as tests need them: say what matters, the rest is filled in."""
+
+from dataclasses import replace
+from typing import Any
+
+from pollwatch.plan.checks import CheckKey, CheckPlan, HttpProbe, Probe, Resolve
+from pollwatch.plan.samples import Outcome, Reason, Sample
+
+
+def make_check(name: str = "front-page", **changes: Any) -> CheckPlan:
+    """An HTTP Check each 10 s; `changes` are fields of `CheckPlan`, and `resolve`."""
+    resolve: Resolve = changes.pop("resolve", Resolve.ANY)
+    probe: Probe = changes.pop("probe", HttpProbe(url="https://www.example.org/", resolve=resolve))
+    plan = CheckPlan(
+        key=CheckKey("public-sites", name),
+        uid=f"uid-of-{name}",
+        generation=1,
+        period=10.0,
+        timeout=5.0,
+        target="https://www.example.org/",
+        probe=probe,
+    )
+    return replace(plan, **changes)
+
+
+def make_sample(reason: Reason | None = None, **changes: Any) -> Sample:
+    """A success, or a failure when there is a reason; `changes` are fields of `Sample`."""
+    outcome = Outcome.SUCCESS if reason is None else Outcome.FAILURE
+    if reason in (Reason.INTERNAL, Reason.RESOURCES_EXHAUSTED):
+        outcome = Outcome.ERROR
+    return replace(Sample(started=0.0, duration=0.1, outcome=outcome, reason=reason), **changes)
