@@ -1,5 +1,7 @@
 """What a person reads: the live table, plain lines, the summary."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +29,7 @@ FERRY = CheckPlan(
     target="ferry.example:80",
     probe=TcpProbe(host="ferry.example", port=80),
 )
+FERRY_UP = replace(state(Verdict.UP, Verdict.UP), key=FERRY.key)
 
 
 class NoonClock:
@@ -63,7 +66,7 @@ def test_one_bad_backend_stands_out_in_its_own_line() -> None:
     )
     bad = the_line(lines, "192.0.2.4")
     assert "✗ Down" in bad
-    assert "500 UnexpectedStatus: expected" in bad
+    assert "500 UnexpectedStatus" in bad
     assert "30 %" in bad  # of the recent ones
     assert " 3 %" in bad  # since the start
     assert "✗✗✗" in bad
@@ -131,33 +134,34 @@ def test_the_screen_is_never_overrun(
     lines=st.integers(1, 60),
     sizes=st.lists(st.tuples(st.integers(1, 8), st.sampled_from(list(Verdict))), max_size=40),
 )
-def test_what_is_not_shown_is_counted_and_is_never_worse_than_what_is_shown(
+def test_what_is_left_out_is_never_worse_than_what_is_shown(
     lines: int, sizes: list[tuple[int, Verdict]]
 ) -> None:
     checks = [
         check(f"check-{number}", verdict, [target(f"192.0.2.{n}", verdict) for n in range(size)])
         for number, (size, verdict) in enumerate(sizes)
     ]
-    fitted = fit(checks, lines)
-    assert sorted(
-        [block.check.key for block in fitted.blocks] + [row.key for row in fitted.hidden]
-    ) == sorted(row.key for row in checks)
-    worst_hidden = min((words.SEVERITY[row.verdict] for row in fitted.hidden), default=9)
-    assert all(words.SEVERITY[block.check.verdict] <= worst_hidden for block in fitted.blocks)
+    shown = fit(checks, lines)
+    keys = [block.check.key for block in shown]
+    assert len(set(keys)) == len(keys)
+    hidden = [row for row in checks if row.key not in keys]
+    worst_hidden = min((words.SEVERITY[row.verdict] for row in hidden), default=9)
+    assert all(words.SEVERITY[block.check.verdict] <= worst_hidden for block in shown) or not hidden
     if lines > 1:
-        assert sum(block.lines for block in fitted.blocks) + bool(fitted.hidden) <= lines
+        assert sum(block.lines for block in shown) + bool(hidden) <= lines
 
 
 def test_on_a_small_screen_the_targets_that_are_up_go_first() -> None:
-    fitted = fit([check("ferry", Verdict.UP), degraded()], 3)
-    assert [block.check.key.name for block in fitted.blocks] == ["ferry", "immigration"]
-    assert [row.address for row in fitted.blocks[1].targets] == ["192.0.2.4"]
+    shown = fit([check("ferry", Verdict.UP), degraded()], 3)
+    assert [block.check.key.name for block in shown] == ["ferry", "immigration"]
+    assert [row.address for row in shown[1].targets] == ["192.0.2.4"]
 
 
 def test_on_a_tiny_screen_the_worst_check_stays() -> None:
-    fitted = fit([check("ferry", Verdict.UP), degraded(), check("mail", Verdict.UP)], 2)
-    assert [block.check.key.name for block in fitted.blocks] == ["immigration"]
-    assert len(fitted.hidden) == 2
+    checks = [check("ferry", Verdict.UP), degraded(), check("mail", Verdict.UP)]
+    assert [block.check.key.name for block in fit(checks, 2)] == ["immigration"]
+    lines = drawn(Dashboard(view(checks)), height=10)
+    assert words_of(the_line(lines, "more Checks")) == "... and 2 more Checks 2 Up"
 
 
 def test_the_sparkline_starts_at_zero_keeps_the_newest_and_crosses_failures() -> None:
@@ -221,7 +225,7 @@ def test_the_board_adds_up_samples_for_the_table_and_the_summary() -> None:
     sample = http_sample(200)
     board.observe(Target(FERRY, "192.0.2.1"), sample, Verdict.UP)
     board.observe(Target(FERRY, "192.0.2.1"), http_sample(500), Verdict.DOWN)
-    (row,) = board.row(FERRY.key, None, [Now("192.0.2.1", Verdict.DOWN, sample, 0.5)]).targets
+    (row,) = board.row(FERRY_UP, [Now("192.0.2.1", Verdict.DOWN, sample, 0.5)]).targets
     assert (row.attempts, row.failures, row.recent_failures) == (2, 1, 1)
     ((key, tally),) = board.tallies
     assert (key, tally.attempts, tally.failures) == (FERRY.key, 2, 1)
@@ -240,7 +244,7 @@ def test_the_board_forgets_targets_that_are_gone() -> None:
     for address in ADDRESSES:
         board.observe(Target(FERRY, address), http_sample(), Verdict.UP)
     board.forget([(FERRY.key, ADDRESSES[0])])
-    rows = board.row(FERRY.key, None, [Now(address, Verdict.UP, None, None) for address in ADDRESSES]).targets
+    rows = board.row(FERRY_UP, [Now(address, Verdict.UP, None, None) for address in ADDRESSES]).targets
     assert [row.attempts for row in rows] == [1, 0, 0]
 
 

@@ -1,5 +1,6 @@
 """Views, samples and states for the tests of the displays."""
 
+from collections import Counter
 from collections.abc import Sequence
 from io import StringIO
 
@@ -72,6 +73,7 @@ def view(checks: Sequence[CheckRow], happenings: Sequence[Happening] = ()) -> Vi
         started=NOON - 72,
         metrics_url="http://127.0.0.1:9877/metrics",
         checks=tuple(checks),
+        verdicts=Counter(row.verdict for row in checks),
         happenings=tuple(happenings),
     )
 

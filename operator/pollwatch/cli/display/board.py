@@ -66,10 +66,16 @@ class Board:
 
     def __init__(self, clock: Clock, *, histories: bool) -> None:
         self._clock = clock
-        self._histories: dict[tuple[CheckKey, str], History] | None = {} if histories else None
+        self._remembers = histories
+        self._histories: dict[tuple[CheckKey, str], History] = {}
         self._tallies: dict[CheckKey, Tally] = {}
         self.happenings: deque[Happening] = deque(maxlen=HAPPENINGS)
         """The last transitions and notes, the newest last."""
+
+    @property
+    def histories(self) -> int:
+        """How many targets' recent samples are kept."""
+        return len(self._histories)
 
     @property
     def tallies(self) -> Sequence[tuple[CheckKey, Tally]]:
@@ -83,7 +89,7 @@ class Board:
         tally = self._tallies.setdefault(target.check.key, Tally())
         tally.attempts += 1
         tally.failures += failed
-        if self._histories is not None:
+        if self._remembers:
             history = self._histories.setdefault((target.check.key, target.address or ""), History())
             history.attempts += 1
             history.failures += failed
@@ -103,23 +109,22 @@ class Board:
         self.happenings.append(note)
         return note
 
-    def row(self, key: CheckKey, state: CheckState | None, targets: Iterable[Now]) -> CheckRow:
+    def row(self, state: CheckState, targets: Iterable[Now]) -> CheckRow:
         """Put together what a Check looks like now."""
         return CheckRow(
-            key=key,
-            verdict=state.verdict if state else Verdict.UNKNOWN,
-            since=state.since if state else None,
-            targets=tuple(self._target(key, now) for now in targets),
+            key=state.key,
+            verdict=state.verdict,
+            since=state.since,
+            targets=tuple(self._target(state.key, now) for now in targets),
         )
 
     def forget(self, present: Iterable[tuple[CheckKey, str]]) -> None:
         """Forget the histories of targets that are not among these: names move to new addresses for ever."""
-        if self._histories is not None:
-            for gone in self._histories.keys() - set(present):
-                del self._histories[gone]
+        for gone in self._histories.keys() - set(present):
+            del self._histories[gone]
 
     def _target(self, key: CheckKey, now: Now) -> TargetRow:
-        history = (self._histories or {}).get((key, now.address)) or History()
+        history = self._histories.get((key, now.address)) or History()
         return TargetRow(
             address=now.address,
             verdict=now.verdict,

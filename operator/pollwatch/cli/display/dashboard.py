@@ -1,6 +1,5 @@
 """The live table's whole screen: title, table, last transitions."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -28,11 +27,12 @@ class Dashboard:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the table, and as many transitions as there is room for below it."""
         height = options.height or console.height
-        fitted = fit(self.view.checks, max(1, height - FRAME - FEWEST_HAPPENINGS))
-        used = sum(block.lines for block in fitted.blocks) + bool(fitted.hidden)
+        blocks = fit(self.view.checks, max(1, height - FRAME - FEWEST_HAPPENINGS))
+        hidden = sum(self.view.verdicts.values()) > len(blocks)
+        used = sum(block.lines for block in blocks) + hidden
         yield title(self.view)
         yield Rule(style="dim")
-        yield table(self.view, fitted, options.max_width)
+        yield table(self.view, blocks, options.max_width)
         yield Rule(style="dim")
         for happening in self.view.happenings[-max(1, height - FRAME - used) :]:
             yield happening_line(happening, self.view)
@@ -41,10 +41,9 @@ class Dashboard:
 def title(view: View) -> Table:
     """Say how many Checks have which verdict, where the metrics are, and how long it has run."""
     left = Text.assemble(("Pollwatch", "bold"), no_wrap=True, overflow="ellipsis")
-    verdicts = Counter(check.verdict for check in view.checks)
-    for verdict in sorted(verdicts, key=SEVERITY.__getitem__):
-        left.append("  ").append_text(sign(verdict, f"{verdicts[verdict]} {verdict}"))
-    if not verdicts:
+    for verdict in sorted(view.verdicts, key=SEVERITY.__getitem__):
+        left.append("  ").append_text(sign(verdict, f"{view.verdicts[verdict]} {verdict}"))
+    if not view.verdicts:
         left.append(f"  {count(0, 'Check')}", "dim")
     right = Text(f"{view.metrics_url}   {span(view.now - view.started)}", "dim", no_wrap=True)
     line = Table.grid(Column(ratio=1), Column(justify="right"), expand=True, padding=(0, 1))

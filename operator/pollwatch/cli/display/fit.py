@@ -24,38 +24,28 @@ class Block:
         return 1 + len(self.targets) + (1 if self.more else 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
-    """What is shown and what is not."""
-
-    blocks: tuple[Block, ...]
-    hidden: tuple[CheckRow, ...]
-
-
-def fit(checks: Sequence[CheckRow], lines: int) -> Fitted:
+def fit(checks: Sequence[CheckRow], lines: int) -> tuple[Block, ...]:
     """Choose what is shown in `lines` lines.
 
     As long as all fit, each is shown in its place with all its targets. Then Checks that are
     Up keep one line and lose those of their targets; then the worst come first, with
-    their bad targets, and the rest is only counted.
+    their bad targets, and the rest is left out.
     """
     everything = tuple(Block(check=check, targets=_own_lines(check.targets)) for check in checks)
     if _height(everything) <= lines:
-        return Fitted(blocks=everything, hidden=())
+        return everything
     terse = tuple(_terse(check) for check in checks)
     if _height(terse) <= lines:
-        return Fitted(blocks=terse, hidden=())
-    room = max(1, lines - 1)  # the last line says what is not shown
+        return terse
+    room = max(1, lines - 1)  # a last line says how many are not shown
     blocks: list[Block] = []
-    hidden: list[CheckRow] = []
     for block in sorted(terse, key=lambda block: SEVERITY[block.check.verdict]):
         cut = _cut(block, room)
         if cut is None:
-            hidden.append(block.check)
-        else:
-            blocks.append(cut)
-            room -= cut.lines
-    return Fitted(blocks=tuple(blocks), hidden=tuple(hidden))
+            break
+        blocks.append(cut)
+        room -= cut.lines
+    return tuple(blocks)
 
 
 def _height(blocks: Sequence[Block]) -> int:

@@ -1,8 +1,5 @@
 """Transitions as plain lines, for files, pipes and people who read logs."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from pollwatch.cli.display.view import Happening, Note
 from pollwatch.cli.display.words import because, iso_time, targets_up
 from pollwatch.plan.states import CheckState, Verdict
@@ -31,19 +28,3 @@ def plain_line(happening: Happening) -> str:
         because(happening),
     )
     return " ".join(part for part in parts if part)
-
-
-def transition_document(state: CheckState) -> Mapping[str, Any]:
-    """Write a transition as JSON: the shape is described in docs/reference/run-json.md."""
-    return {
-        "time": iso_time(state.at),
-        "namespace": state.key.namespace,
-        "check": state.key.name,
-        "verdict": state.verdict.value,
-        "previous": state.previous.value,
-        "since": iso_time(state.since),
-        "targets": {"total": state.total, "up": state.up},
-        "reason": state.reason.value if state.reason else None,
-        "address": state.address,
-        "evidence": state.evidence,
-    }

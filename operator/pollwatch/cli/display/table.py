@@ -1,12 +1,13 @@
 """The table of Checks and their targets."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from rich.table import Column, Table
 from rich.text import Text
 
-from pollwatch.cli.display.fit import Block, Fitted
+from pollwatch.cli.display.fit import Block
 from pollwatch.cli.display.sparkline import sparkline
 from pollwatch.cli.display.view import CheckRow, TargetRow, View
 from pollwatch.cli.display.words import GLYPHS, STYLES, count, outcome, share, span, tally
@@ -39,7 +40,7 @@ def sign(verdict: Verdict, word: str | None = None) -> Text:
     return Text(f"{GLYPHS[verdict]} {word or verdict}", STYLES[verdict], no_wrap=True)
 
 
-def table(view: View, fitted: Fitted, width: int) -> Table:
+def table(view: View, blocks: Sequence[Block], width: int) -> Table:
     """Draw the Checks, each with the targets that have a line of their own."""
     spark = min(WIDEST_SPARKLINE, width // 6) if width >= WIDE else NARROW_SPARKLINE
     columns = [
@@ -53,19 +54,21 @@ def table(view: View, fitted: Fitted, width: int) -> Table:
     if width >= WIDE:
         columns += [Column("FOR", justify="right", width=12), Column("NEXT", justify="right", width=6)]
     drawn = Table(*columns, box=None, expand=True, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
-    for block in fitted.blocks:
+    for block in blocks:
         for row in _rows(view, block, spark):
             drawn.add_row(*row[: len(columns)])
-    if fitted.hidden:
-        name = Text(f"... and {count(len(fitted.hidden), 'more Check')}", "dim")
-        drawn.add_row("", name, Text(tally(check.verdict for check in fitted.hidden), "dim"))
+    hidden = Counter(view.verdicts)
+    hidden.subtract(block.check.verdict for block in blocks)
+    if hidden.total():
+        name = Text(f"... and {count(hidden.total(), 'more Check')}", "dim")
+        drawn.add_row("", name, Text(tally(hidden.elements()), "dim"))
     return drawn
 
 
 def _rows(view: View, block: Block, spark: int) -> list[Row]:
     check = block.check
     name = Text(check.key.name if view.one_namespace else str(check.key), "bold")
-    lasting = span(view.now - check.since) if check.since is not None else ""
+    lasting = span(view.now - check.since)
     if len(check.targets) == 1:
         return [_target_row(sign(check.verdict), name, check.targets[0], spark, lasting)]
     rows = [_check_row(check, name, lasting)]

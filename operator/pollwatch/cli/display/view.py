@@ -1,5 +1,6 @@
 """What there is to see at one moment: plain values, ready to be drawn."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -43,8 +44,8 @@ class CheckRow:
 
     key: CheckKey
     verdict: Verdict
-    since: float | None
-    """When the verdict began, Unix seconds; `None` before the first."""
+    since: float
+    """When the verdict began, Unix seconds."""
     targets: tuple[TargetRow, ...]
 
     @property
@@ -76,6 +77,9 @@ class View:
     """When probing began, Unix seconds."""
     metrics_url: str
     checks: tuple[CheckRow, ...]
+    """By name; the worst of them when there are too many to look at."""
+    verdicts: Mapping[Verdict, int]
+    """How many Checks have which verdict, all of them."""
     happenings: tuple[Happening, ...]
     """The last transitions and notes, the newest last."""
 
