@@ -1,0 +1,122 @@
+"""From a host name to a connection: the phases `resolve` and `connect`.
+
+Several addresses are raced as RFC 8305 (Happy Eyeballs) has it: the families take turns, IPv6
+first; the next attempt starts when the one before it failed, or has not succeeded in 250 ms.
+"""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from itertools import chain, zip_longest
+
+from pollwatch.plan.samples import Reason
+from pollwatch.probes.failure import ProbeError, connect_error
+from pollwatch.probes.network import Network
+from pollwatch.probes.tracing import Phase, Trace
+from pollwatch.probes.wire import Wire
+
+ATTEMPT_DELAY = 0.25
+"""RFC 8305, section 5: seconds before the next address is tried beside the one under way."""
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address literal (an IPv6 one without brackets)."""
+    try:
+        socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
+    except (OSError, ValueError):  # ValueError: a NUL
+        return False
+    return True
+
+
+async def dial(
+    host: str, port: int, *, network: Network, trace: Trace, pinned: str | None = None, own: bool = True
+) -> Wire:
+    """Resolve and connect.
+
+    Args:
+        host: ASCII host name or address literal.
+        port: TCP port.
+        network: The way out.
+        trace: Where phases, `address` and `resolved` are recorded.
+        pinned: The one address to connect to; the name is resolved all the same.
+        own: Whether this is the Check's own host, whose addresses make `resolved`.
+
+    Returns:
+        A connected wire. The caller closes it.
+
+    Raises:
+        ProbeError: The name has no address, or none of the addresses could be connected to.
+    """
+    clock = network.clock
+    addresses: tuple[str, ...] = (host,)
+    if not is_address(host):
+        trace.enter(Phase.RESOLVE, clock.monotonic())
+        addresses = await network.resolver.resolve(host)
+    if own:
+        trace.resolved = tuple(sorted(set(addresses)))
+    trace.enter(Phase.CONNECT, clock.monotonic())
+    if pinned is not None or len(addresses) == 1:
+        return await _connect(pinned or addresses[0], port, network, trace)
+    return await _race(in_turns(addresses), port, network, trace)
+
+
+def in_turns(addresses: Sequence[str]) -> list[str]:
+    """Let the address families take turns, IPv6 first; within one, the given order stays."""
+    v6 = [address for address in addresses if ":" in address]
+    v4 = [address for address in addresses if ":" not in address]
+    return [address for address in chain.from_iterable(zip_longest(v6, v4)) if address is not None]
+
+
+async def _connect(address: str, port: int, network: Network, trace: Trace) -> Wire:
+    wire = Wire(network.clock, trace)
+    try:
+        await network.connector.connect(address, port, wire)
+    except OSError as error:
+        raise connect_error(error, place(address, port)) from None
+    trace.address = address
+    return wire
+
+
+async def _race(addresses: Sequence[str], port: int, network: Network, trace: Trace) -> Wire:
+    loop = asyncio.get_running_loop()
+    running: set[asyncio.Task[Wire]] = set()
+    failures: list[ProbeError] = []
+    untried = iter(addresses)
+    address = next(untried, None)
+    try:
+        while address is not None or running:
+            if address is not None:
+                running.add(loop.create_task(_connect(address, port, network, trace)))
+                address = next(untried, None)
+            await asyncio.wait(
+                running,
+                timeout=None if address is None else ATTEMPT_DELAY,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for attempt in [attempt for attempt in running if attempt.done()]:
+                running.discard(attempt)
+                try:
+                    return attempt.result()
+                except ProbeError as failure:
+                    failures.append(failure)
+    finally:
+        for attempt in running:
+            attempt.cancel()
+            attempt.add_done_callback(_close_loser)
+    raise _summary(failures)
+
+
+def _close_loser(attempt: asyncio.Task[Wire]) -> None:
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().close()
+
+
+def _summary(failures: Sequence[ProbeError]) -> ProbeError:
+    """One failure for all addresses; a reason that speaks of the host goes before "no way there"."""
+    telling = next((f for f in failures if f.reason is not Reason.CONNECT_FAILED), failures[0])
+    return ProbeError(telling.reason, "; ".join(failure.evidence for failure in failures))
+
+
+def place(address: str, port: int) -> str:
+    """An address and a port, for people: `192.0.2.1:80`, `[2001:db8::1]:80`."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
