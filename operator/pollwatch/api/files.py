@@ -1,0 +1,86 @@
+"""From the paths that a user gives to texts."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pollwatch.api.problems import Problem
+
+STDIN = "-"
+STDIN_NAME = "<stdin>"
+
+MAX_FILE_BYTES = 8 << 20
+"""Longest file: more than 10,000 Checks."""
+
+_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """A file that was read."""
+
+    name: str
+    """As the user would name it."""
+    text: str
+
+
+def read_files(paths: Sequence[str], *, stdin: BinaryIO) -> Iterator[SourceFile | Problem]:
+    """Read files, the YAML and JSON files in folders, and `-` (standard input), in this order.
+
+    A folder is read with all that it holds, sorted by name; hidden files and folders are left
+    out. A file that is named twice is read once.
+    """
+    seen = set[str]()
+    for path in paths:
+        if path == STDIN:
+            if STDIN not in seen:
+                seen.add(STDIN)
+                yield _decoded(STDIN_NAME, stdin.read(MAX_FILE_BYTES + 1))
+            continue
+        files = files_at(Path(path))
+        if not files:
+            yield Problem(path="", file=path, message="the folder holds no .yaml, .yml or .json file")
+        for file in files:
+            identity = os.path.realpath(file)
+            if identity not in seen:
+                seen.add(identity)
+                yield _read(file)
+
+
+def files_at(path: Path) -> list[Path]:
+    """Return a file, or the files of a folder, as they stand now."""
+    if not path.is_dir():
+        return [path]
+    return sorted(
+        file
+        for file in path.rglob("*")
+        if file.suffix in _SUFFIXES
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        and file.is_file()
+    )
+
+
+def _read(file: Path) -> SourceFile | Problem:
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        return Problem(path="", file=str(file), message=f"cannot be read: {reason}")
+    return _decoded(str(file), content)
+
+
+def _decoded(name: str, content: bytes) -> SourceFile | Problem:
+    """Read bytes as text, or say why they are none."""
+    if len(content) > MAX_FILE_BYTES:
+        limit = MAX_FILE_BYTES >> 20
+        return Problem(path="", file=name, message=f"must not be longer than {limit} MiB; split it")
+    if b"\0" in content:
+        return Problem(path="", file=name, message="must be YAML or JSON text, not a binary file")
+    try:
+        return SourceFile(name=name, text=content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return Problem(path="", file=name, line=line, message="must be text in UTF-8")

@@ -1,0 +1,68 @@
+"""Which of the objects in a file are ours to read, and which are spelled as if they were meant to be."""
+
+import difflib
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Any
+
+from pollwatch.api.check import API_VERSION, GROUP, KIND
+from pollwatch.api.problems import Invalid, Problem
+
+_CLOSE = 0.75
+"""Likeness from which on a group is taken for a misspelt one."""
+
+
+class Kind(Enum):
+    """What an object is to us."""
+
+    CHECK = auto()
+    SECRET = auto()
+    CONFIG_MAP = auto()
+    LIST = auto()
+    """Holds other objects in `items`, as `kubectl get -o yaml` writes them."""
+    OTHER = auto()
+    """Of another group: none of our business."""
+
+
+_KINDS = {
+    (API_VERSION, KIND): Kind.CHECK,
+    (API_VERSION, f"{KIND}List"): Kind.LIST,
+    ("v1", "Secret"): Kind.SECRET,
+    ("v1", "ConfigMap"): Kind.CONFIG_MAP,
+    ("v1", "List"): Kind.LIST,
+}
+
+
+def kind_of(document: Mapping[str, Any]) -> Kind:
+    """Tell what an object is.
+
+    Raises:
+        Invalid: It is no Kubernetes object, or one of our group that does not exist.
+    """
+    api_version, kind = document.get("apiVersion"), document.get("kind")
+    if not isinstance(api_version, str) and not isinstance(kind, str):
+        raise Invalid([Problem(path="", message="is no Kubernetes object: apiVersion and kind are missing")])
+    if not isinstance(api_version, str):
+        raise Invalid(
+            [Problem(path="apiVersion", message=f"required field is missing, such as {API_VERSION}")]
+        )
+    if not isinstance(kind, str):
+        raise Invalid([Problem(path="kind", message=f"required field is missing, such as {KIND}")])
+    known = _KINDS.get((api_version, kind))
+    if known is not None:
+        return known
+    group = api_version.partition("/")[0]
+    if group == GROUP:
+        raise Invalid([_unknown(api_version, kind)])
+    if kind == KIND and difflib.SequenceMatcher(None, group, GROUP).ratio() >= _CLOSE:
+        message = f"unknown group {group}, did you mean {API_VERSION}?"
+        raise Invalid([Problem(path="apiVersion", message=message)])
+    return Kind.OTHER
+
+
+def _unknown(api_version: str, kind: str) -> Problem:
+    if api_version != API_VERSION:
+        return Problem(path="apiVersion", message=f"unknown version {api_version}, must be {API_VERSION}")
+    similar = difflib.get_close_matches(kind, [KIND], n=1)
+    remedy = f"did you mean {KIND}?" if similar else f"{GROUP} has the kind {KIND}"
+    return Problem(path="kind", message=f"unknown kind {kind}, {remedy}")
