@@ -173,14 +173,16 @@ class Recorder:
         self._sleep = sleep
         self._backlog: deque[News] = deque()
         self._arrived = asyncio.Event()
+        self._posted = asyncio.Event()
         self._all = TokenBucket(rate=CLUSTER_RATE, burst=CLUSTER_BURST, clock=clock)
         self._each: OrderedDict[str, TokenBucket] = OrderedDict()
         self._log = structlog.get_logger("pollwatch.events")
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing waits to be posted."""
-        return not self._backlog
+    async def idle(self) -> None:
+        """Return when nothing waits to be posted."""
+        while self._backlog:
+            self._posted.clear()
+            await self._posted.wait()
 
     def record(self, said: News) -> None:
         """Queue an Event, unless its Check or everybody together says too much."""
@@ -197,6 +199,7 @@ class Recorder:
                 await self._all.take(self._sleep)
                 await self._post(self._backlog[0])
                 self._backlog.popleft()
+                self._posted.set()
             self._arrived.clear()
             await self._arrived.wait()
 

@@ -1,8 +1,13 @@
 """The operator's own metrics: is it keeping up, is the API server, and with what result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
+
+from pollwatch.api.conditions import ReadyReason
+from pollwatch.series.exposition import Exposition
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -88,6 +93,11 @@ class ControlMetrics:
         for outcome in ("succeeded", "failed"):
             self.resyncs.labels(outcome)
 
+    def render(self, exposition: Exposition) -> Iterator[bytes]:
+        """Render all families, in one slice."""
+        encode, _ = choose_encoder(exposition.value)
+        yield encode(self.registry).removesuffix(exposition.end)
+
     def watch_queues(self, *, reconcile: Callable[[], float], status: Callable[[], float]) -> None:
         """Expose how many keys wait for a reconcile and for a status write."""
         depth = Gauge(
@@ -99,13 +109,13 @@ class ControlMetrics:
         depth.labels("reconcile").set_function(reconcile)
         depth.labels("status").set_function(status)
 
-    def watch_checks(self, counts: dict[str, Callable[[], float]]) -> None:
-        """Expose how many Checks are in each condition."""
+    def watch_checks(self, count: Callable[[ReadyReason], float]) -> None:
+        """Expose how many Checks are in each state, as condition `Ready` has it."""
         checks = Gauge(
             "pollwatch_operator_checks",
-            "Checks in the cluster, by condition: probed, suspended, rejected, pending.",
-            ["condition"],
+            "Checks in the cluster, by the reason of condition Ready.",
+            ["reason"],
             registry=self.registry,
         )
-        for condition, count in counts.items():
-            checks.labels(condition).set_function(count)
+        for reason in ReadyReason:
+            checks.labels(reason.value).set_function(partial(count, reason))

@@ -60,7 +60,8 @@ class Reconciler:
         self._plans: dict[CheckKey, CheckPlan] = {}
         self._ready: dict[CheckKey, ReadyReason] = {}
         self._stale = asyncio.Event()
-        self._applied = asyncio.Event()
+        self._stale.set()
+        self._settled = asyncio.Event()
         self._log = structlog.get_logger("pollwatch.reconcile")
 
     def count(self, reason: ReadyReason) -> int:
@@ -68,11 +69,9 @@ class Reconciler:
         return sum(1 for one in self._ready.values() if one is reason)
 
     async def settle(self) -> None:
-        """Return when nothing waits to be compiled and the plan is applied."""
-        while not self._queue.idle or self._stale.is_set():
-            self._applied.clear()
-            self._stale.set()
-            await self._applied.wait()
+        """Return when nothing waits to be compiled and the plan is applied, for the first time."""
+        self._look_settled()
+        await self._settled.wait()
 
     async def run(self) -> None:
         """Compile what changed, for ever."""
@@ -89,6 +88,7 @@ class Reconciler:
                 self._log.exception("compiling a Check failed", check=str(key), seconds=round(delay, 1))
             else:
                 self._queue.done(key)
+            self._look_settled()
             self._metrics.reconciles.observe(self._clock.monotonic() - started)
             await slices.breathe()
 
@@ -98,7 +98,7 @@ class Reconciler:
             await self._stale.wait()
             self._stale.clear()
             self._data_plane.apply(make_plan(self._plans.values()))
-            self._applied.set()
+            self._look_settled()
             await asyncio.sleep(APPLY_INTERVAL)
 
     def _reconcile(self, key: CheckKey) -> None:
@@ -178,6 +178,10 @@ class Reconciler:
     ) -> None:
         self._ready[key] = admission.ready
         self._reporter.decided(key, held.uid, admission, plan)
+
+    def _look_settled(self) -> None:
+        if self._queue.idle and not self._stale.is_set():
+            self._settled.set()
 
     def _unplan(self, key: CheckKey) -> None:
         if self._plans.pop(key, None) is not None:

@@ -6,6 +6,7 @@ every few minutes.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,10 @@ from pollwatch.control.slices import Slices
 from pollwatch.control.store import Store
 from pollwatch.control.work_queue import backoff
 from pollwatch.plan.clock import Clock
+
+SOON = 20.0
+"""Seconds after a start of the watch until it has surely listed: what is deleted before it has, no
+watch tells."""
 
 Namespaces = Sequence[str | None]
 """The namespaces that are served; `(None,)`: all of them."""
@@ -48,6 +53,8 @@ class Resync:
     _succeeded: float | None = field(default=None, init=False)
     """When a re-list succeeded last, monotonic seconds."""
     _failures: int = field(default=0, init=False)
+    _listed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _hurry: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def __post_init__(self) -> None:
         """Name the log."""
@@ -58,19 +65,34 @@ class Resync:
         """Seconds since a re-list succeeded; `None` when none has yet."""
         return None if self._succeeded is None else self.clock.monotonic() - self._succeeded
 
+    def soon(self) -> None:
+        """Re-list within `SOON`: somebody may have missed something."""
+        self._hurry.set()
+
     async def run(self) -> None:
-        """Re-list, for ever; the first time was somebody else's (`once`)."""
+        """List until it succeeds, and re-list for ever."""
         while True:
-            if self._failures:
-                await asyncio.sleep(min(self.period, backoff(self._failures, jitter=self.random())))
-            else:
-                await asyncio.sleep(self.period * (0.9 + 0.2 * self.random()))
             try:
                 await self.once()
             except ClusterError as error:
                 self._failures += 1
                 self.metrics.resyncs.labels("failed").inc()
                 self._log.warning("re-list failed", failures=self._failures, error=str(error))
+            await self._pause()
+
+    async def _pause(self) -> None:
+        if self._failures:
+            await asyncio.sleep(min(self.period, backoff(self._failures, jitter=self.random())))
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.period * (0.9 + 0.2 * self.random())):
+                await self._hurry.wait()
+                self._hurry.clear()
+                await asyncio.sleep(min(self.period, SOON))
+
+    async def listed(self) -> None:
+        """Return when everything was listed once."""
+        await self._listed.wait()
 
     async def once(self) -> None:
         """Re-list everything once.
@@ -87,6 +109,7 @@ class Resync:
         finally:
             self.intake.end_record(recording)
         self._failures = 0
+        self._listed.set()
         self._succeeded = self.clock.monotonic()
         self.metrics.resyncs.labels("succeeded").inc()
         self.metrics.resync_seconds.set(self._succeeded - started)

@@ -44,6 +44,7 @@ class Watch:
         credentials: Credentials,
         namespaces: Sequence[str],
         metrics: ControlMetrics,
+        started: Callable[[], None],
         random: Callable[[], float],
     ) -> None:
         """Wire it.
@@ -53,12 +54,14 @@ class Watch:
             credentials: how to reach the API server.
             namespaces: what to watch; empty: all.
             metrics: counts restarts.
+            started: called each time that the watch is begun, or begun anew.
             random: numbers in [0, 1), for backoff.
         """
         self._inbox = inbox
         self._credentials = credentials
         self._namespaces = namespaces
         self._metrics = metrics
+        self._started = started
         self._random = random
         self._log = structlog.get_logger("pollwatch.watch")
 
@@ -91,6 +94,7 @@ class Watch:
 
         thread = threading.Thread(target=main, name="watch", daemon=True)
         thread.start()
+        self._started()
         try:
             return await asyncio.shield(ended)
         except asyncio.CancelledError:

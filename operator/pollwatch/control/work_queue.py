@@ -53,6 +53,7 @@ class WorkQueue(Generic[K]):
         self._failures: dict[K, int] = {}
         self._timers: dict[K, Timer] = {}
         self._arrived = asyncio.Event()
+        self._finished = asyncio.Event()
 
     def __len__(self) -> int:
         """Count the keys that wait; those being worked on or held back for a retry are not in it."""
@@ -62,6 +63,12 @@ class WorkQueue(Generic[K]):
     def idle(self) -> bool:
         """Whether nothing waits and nothing is being worked on."""
         return not self._waiting and not self._working
+
+    async def join(self) -> None:
+        """Return when it is idle; what is held back for a retry is not waited for."""
+        while not self.idle:
+            self._finished.clear()
+            await self._finished.wait()
 
     def add(self, key: K) -> None:
         """Queue a key, unless it waits already."""
@@ -102,8 +109,8 @@ class WorkQueue(Generic[K]):
         delay = max(backoff(failures, jitter=self._random()), after or 0.0)
         self._drop_timer(key)
         self._timers[key] = self._call_later(delay, lambda: self._due(key))
-        self._working.discard(key)
         self._again.discard(key)
+        self._finish(key)
         return delay
 
     def forget(self, key: K) -> None:
@@ -128,6 +135,7 @@ class WorkQueue(Generic[K]):
         if key in self._again:
             self._again.discard(key)
             self.add(key)
+        self._finished.set()
 
     def _drop_timer(self, key: K) -> None:
         timer = self._timers.pop(key, None)

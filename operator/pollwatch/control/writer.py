@@ -69,10 +69,9 @@ class StatusWriter:
         self._sleep = sleep
         self._log = structlog.get_logger("pollwatch.writer")
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing waits to be written."""
-        return self._queue.idle
+    async def idle(self) -> None:
+        """Return when nothing waits to be written."""
+        await self._queue.join()
 
     async def run(self) -> None:
         """Write what is due, for ever."""

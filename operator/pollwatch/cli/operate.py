@@ -1,0 +1,89 @@
+"""`pollwatch operator`: watch Checks in a cluster, have them probed, write what was found."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import click
+import uvloop
+
+from pollwatch.control.app import Settings, operate
+from pollwatch.control.credentials import CredentialsError
+from pollwatch.control.logs import set_up_logs
+from pollwatch.control.preflight import PreflightError
+from pollwatch.worker.listen import ListenError
+
+DEFAULT_LISTEN = ":9119"
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--embedded", is_flag=True, help="Probe in this very process.")
+@click.option(
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    metavar="NS",
+    help="Serve only this namespace; may be given several times. Default: all.",
+)
+@click.option(
+    "--listen",
+    default=DEFAULT_LISTEN,
+    show_default=True,
+    metavar="ADDR",
+    help="Where /metrics, /healthz and /readyz are served.",
+)
+@click.option(
+    "--hosts",
+    "hosts_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A hosts file that wins over /etc/hosts when what is probed is resolved.",
+)
+@click.option(
+    "--kubeconfig",
+    metavar="FILE",
+    help="How to reach the cluster. Default: KUBECONFIG, the Pod's service account, ~/.kube/config.",
+)
+@click.option(
+    "--resync-period",
+    type=click.FloatRange(min=1.0),
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often everything is listed again, in case the watch missed something.",
+)
+def command(
+    *,
+    embedded: bool,
+    namespaces: tuple[str, ...],
+    listen: str,
+    hosts_file: Path | None,
+    kubeconfig: str | None,
+    resync_period: float,
+) -> None:
+    """Run the operator on a Kubernetes cluster."""
+    if not embedded:
+        raise click.UsageError(
+            "pools of workers are not available in this version: add --embedded to probe in this process"
+        )
+    set_up_logs()
+    settings = Settings(
+        listen=listen,
+        namespaces=tuple(dict.fromkeys(namespaces)),
+        kubeconfig=kubeconfig,
+        hosts_file=hosts_file,
+        resync_period=resync_period,
+    )
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(settings))
+    except (CredentialsError, PreflightError, ListenError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await operate(settings, stop)
