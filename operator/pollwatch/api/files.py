@@ -14,7 +14,7 @@ STDIN_NAME = "<stdin>"
 MAX_FILE_BYTES = 8 << 20
 """Longest file: more than 10,000 Checks."""
 
-_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def files_at(path: Path) -> list[Path]:
     return sorted(
         file
         for file in path.rglob("*")
-        if file.suffix in _SUFFIXES
+        if file.suffix in SUFFIXES
         and not any(part.startswith(".") for part in file.relative_to(path).parts)
         and file.is_file()
     )

@@ -3,10 +3,9 @@
 import ipaddress
 from typing import Annotated
 
-import re2
 from pydantic import Field
 
-from pollwatch.api.rules import Rule, cel_literal, matching, not_matching
+from pollwatch.api.rules import Rule, cel_literal, matcher, matching, not_matching
 
 _DNS_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _DNS_NAME = rf"{_DNS_LABEL}(\.{_DNS_LABEL})*\.?"
@@ -30,10 +29,10 @@ def _ipv4_rule(*, before: str, after: str) -> Rule:
     """
     numeric = rf"{before}[0-9.]+{after}"
     address = rf"{before}({_OCTET}\.){{3}}{_OCTET}{after}"
-    is_numeric, is_address = re2.compile(numeric).search, re2.compile(address).search
+    is_numeric, is_address = matcher(numeric), matcher(address)
     return Rule(
         cel=f"!self.matches({cel_literal(numeric)}) || self.matches({cel_literal(address)})",
-        holds=lambda value: is_numeric(value) is None or is_address(value) is not None,
+        holds=lambda value: not is_numeric(value) or is_address(value),
         message=_BAD_IPV4,
     )
 

@@ -8,11 +8,14 @@ from pydantic import Field
 from pollwatch.api.base import Model
 from pollwatch.api.hosts import HttpUrl
 from pollwatch.api.key_selectors import SecretKeySelector
-from pollwatch.api.rules import Pattern, Rule, exactly_one, matching, not_matching
+from pollwatch.api.rules import Pattern, Rule, exactly_one, matcher, matching, not_matching
 from pollwatch.api.tls import Tls
 
-HEADER_VALUE = r"^[\t -~\x{80}-\x{ff}]*$"
+_HEADER_VALUE = r"^[\t -~\x{80}-\x{ff}]*$"
 """A field value (RFC 9110, section 5.5): no control character but the tab, nothing above Latin-1."""
+
+is_header_value = matcher(_HEADER_VALUE)
+"""Tell whether a text can be sent as the value of a header."""
 
 _TEXT_TESTS = ("contains", "notContains", "matches", "notMatches")
 
@@ -35,7 +38,7 @@ RequestHeaderName = Annotated[
 HeaderValue = Annotated[
     str,
     Field(max_length=4096),
-    matching(HEADER_VALUE, "must not hold line breaks, control characters or characters outside of Latin-1"),
+    matching(_HEADER_VALUE, "must not hold line breaks, control characters or characters outside of Latin-1"),
 ]
 
 StatusPattern = Annotated[

@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-import re2
 from pydantic import Field
 
-from pollwatch.api.rules import Rule
+from pollwatch.api.rules import Rule, matcher
 
 RESERVED = (
     "address",
@@ -26,7 +25,7 @@ RESERVED = (
 """Labels that the series carry already, or that Prometheus sets when it scrapes."""
 
 _NAME = "^[a-zA-Z_][a-zA-Z0-9_]{0,62}$"
-_is_name = re2.compile(_NAME).search
+_is_name = matcher(_NAME)
 
 MetricLabels = Annotated[
     dict[str, Annotated[str, Field(max_length=128)]],

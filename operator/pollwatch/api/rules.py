@@ -93,22 +93,28 @@ class Pattern:
         return handler(schema) | {"pattern": self.regex}
 
 
+def matcher(regex: str) -> Callable[[str], bool]:
+    """Return what CEL's `matches` is, for one regular expression."""
+    search = re2.compile(regex).search
+    # Bytes spare RE2's wrapper the work of counting in characters.
+    return lambda text: search(text.encode()) is not None
+
+
 def matching(regex: str, message: str) -> Rule:
     """Make the rule that a string has a match of `regex`."""
-    found = re2.compile(regex).search
     return Rule(
         cel=f"self.matches({cel_literal(regex)})",
-        holds=lambda value: found(value) is not None,
+        holds=matcher(regex),
         message=message,
     )
 
 
 def not_matching(regex: str, message: str) -> Rule:
     """Make the rule that a string has no match of `regex`."""
-    found = re2.compile(regex).search
+    matches = matcher(regex)
     return Rule(
         cel=f"!self.matches({cel_literal(regex)})",
-        holds=lambda value: found(value) is None,
+        holds=lambda value: not matches(value),
         message=message,
     )
 

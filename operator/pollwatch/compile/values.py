@@ -7,7 +7,7 @@ import re2
 from cryptography import x509
 
 from pollwatch.api.conditions import AcceptedReason
-from pollwatch.api.http_check import HEADER_VALUE
+from pollwatch.api.http_check import is_header_value
 from pollwatch.api.key_selectors import CaSource, ConfigMapKeySelector, SecretKeySelector
 from pollwatch.api.problems import Problem
 from pollwatch.compile.resources import Data, Resources
@@ -128,7 +128,7 @@ def _header_value(value: bytes) -> str:
         raise ValueError("the value must be UTF-8 text to be a header") from None
     if text.endswith("\n"):
         raise ValueError("the value ends with a line break; store it without one (printf, not echo)")
-    if re2.search(HEADER_VALUE, text) is None:
+    if not is_header_value(text):
         raise ValueError(
             "the value must not hold line breaks, control characters or characters outside of Latin-1"
         )
