@@ -28,14 +28,14 @@ class Block(Generic[Source]):
         self._singles = tuple(value for _, value in singles)
         self._multiples = tuple(values for _, values in multiples)
 
-    def read(self, source: Source) -> list[float]:
+    def read(self, source: Source) -> tuple[float, ...]:
         """Read the values of all series."""
         numbers = [value(source) for value in self._singles]
         for values in self._multiples:
             numbers += values(source)
-        return numbers
+        return tuple(numbers)
 
-    def render(self, numbers: Sequence[float], labels: bytes) -> list[bytes]:
+    def render(self, numbers: tuple[float, ...], labels: bytes) -> list[bytes]:
         """Render what `read` has read, a chunk for each family.
 
         Args:
@@ -44,7 +44,7 @@ class Block(Generic[Source]):
         """
         if not self.metrics:
             return []
-        text = self._template % tuple(numbers)
+        text = self._template % numbers
         return text.encode("latin-1").replace(_SLOT, labels).split(_CUT)
 
 
@@ -56,11 +56,11 @@ class Rows(Generic[Source]):
         self.metrics = tuple(metric for metric, _ in varying)
         self._rows = tuple(rows for _, rows in varying)
 
-    def read(self, source: Source) -> list[Sequence[Row]]:
+    def read(self, source: Source) -> tuple[tuple[Row, ...], ...]:
         """Read the series of each family."""
-        return [rows(source) for rows in self._rows]
+        return tuple([rows(source) for rows in self._rows])
 
-    def render(self, families: Sequence[Sequence[Row]], labels: bytes) -> list[bytes]:
+    def render(self, families: tuple[tuple[Row, ...], ...], labels: bytes) -> list[bytes]:
         """Render what `read` has read, a chunk for each family; empty when it has no series."""
         return [
             b"".join([_render_row(metric, row, labels) for row in rows])
@@ -82,9 +82,9 @@ class Layout(Generic[Source]):
         """The chunks of a target that exposes nothing."""
         self._accumulates = tuple(metric.type.accumulates for metric in order)
 
-    def only_accumulating(self, chunks: Sequence[bytes]) -> list[bytes]:
+    def only_accumulating(self, chunks: Sequence[bytes]) -> tuple[bytes, ...]:
         """Blank the families that say how the target is now."""
-        return [chunk if keep else b"" for chunk, keep in zip(chunks, self._accumulates, strict=True)]
+        return tuple([chunk if keep else b"" for chunk, keep in zip(chunks, self._accumulates, strict=True)])
 
 
 def _template(metric: Metric[Source]) -> str:
@@ -97,5 +97,6 @@ def _template(metric: Metric[Source]) -> str:
 
 
 def _render_row(metric: Metric[Source], row: Row, labels: bytes) -> bytes:
-    more = "," + label_pairs(zip(metric.row_labels, row.labels, strict=True)) if row.labels else ""
-    return b"%s%s%s} %a\n" % (metric.name.encode(), labels, more.encode(), row.value)
+    value, values = row
+    more = "," + label_pairs(zip(metric.row_labels, values, strict=True)) if values else ""
+    return b"%s%s%s} %a\n" % (metric.name.encode(), labels, more.encode(), value)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 Source = TypeVar("Source")
 """What the values are read from: a `Tally` or a `CheckState`."""
@@ -51,12 +51,10 @@ class Line:
     """How the value is printed."""
 
 
-class Row(NamedTuple):
-    """One series of a metric that has as many as there is to say."""
-
-    value: float
-    labels: tuple[str, ...] = ()
-    """Values for `Metric.row_labels`."""
+Row = tuple[float, tuple[str, ...]]
+"""One series of a metric that has as many as there is to say: its value, and the values of
+`Metric.row_labels`. A plain tuple: thousands of them are kept, and the garbage collector passes over
+tuples of numbers and texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +70,7 @@ class Metric(Generic[Source]):
     """The one series, always there."""
     values: Callable[[Source], Sequence[float]] | None = None
     """The series of `lines`, in their order, always there."""
-    rows: Callable[[Source], Sequence[Row]] | None = None
+    rows: Callable[[Source], tuple[Row, ...]] | None = None
     """Series that come and go with what was seen."""
     lines: tuple[Line, ...] = (Line(),)
     """Of `value` and `values`."""

@@ -13,6 +13,7 @@ from pollwatch.plan.samples import Sample
 from pollwatch.plan.states import CheckState, Verdict
 from pollwatch.series.exposition import Exposition, header, label_pairs
 from pollwatch.series.layout import Layout
+from pollwatch.series.members import Members
 from pollwatch.series.metric import Metric, Row, Source
 from pollwatch.series.table import (
     CHECK_LABELS,
@@ -24,30 +25,33 @@ from pollwatch.series.table import (
 )
 from pollwatch.series.tally import Tally
 
-SLICE_BYTES: Final = 1 << 18
-"""How much a slice of a page holds, about: joining and sending it takes well below a millisecond."""
-
-_BATCH: Final = 100
-"""How many members are looked at between two looks at the size of the slice."""
+SLICE_BYTES: Final = 1 << 17
+"""How much a slice of a page holds, about: making and sending it takes about a millisecond."""
 
 _SLICE_VISITS: Final = 5_000
 """How many members are visited for one slice at most, for families that few of them have."""
 
 
 class Series(Generic[Source]):
-    """The rendered series of one target or Check."""
+    """The rendered series of one target or Check.
+
+    What is kept is in tuples, which the garbage collector soon passes over: a worker has
+    thousands of these, and a collection holds the event loop.
+    """
+
+    __slots__ = ("_closed", "_row_chunks", "_rows", "_steady", "_steady_chunks", "chunks", "labels", "layout")
 
     def __init__(self, layout: Layout[Source], labels: Sequence[tuple[str, str]]) -> None:
-        self.layout: Final = layout
-        self.labels: Final = ("{" + label_pairs(labels)).encode()
+        self.layout = layout
+        self.labels = ("{" + label_pairs(labels)).encode()
         """What tells whose series it is, as it stands on each line."""
-        self.chunks: Sequence[bytes] = layout.nothing
+        self.chunks: tuple[bytes, ...] = layout.nothing
         """The text of each family, at `layout.position`; empty where there is no series."""
         self._closed = False
-        self._steady: list[float] = []
-        self._rows: list[Sequence[Row]] = []
-        self._steady_chunks: list[bytes] = []
-        self._row_chunks: list[bytes] = []
+        self._steady: tuple[float, ...] = ()
+        self._rows: tuple[tuple[Row, ...], ...] = ()
+        self._steady_chunks: tuple[bytes, ...] = ()
+        self._row_chunks: tuple[bytes, ...] = ()
 
     def close(self) -> None:
         """Expose nothing from now on, not even to a scrape that is under way."""
@@ -61,13 +65,13 @@ class Series(Generic[Source]):
         steady = layout.steady.read(source)
         if steady != self._steady:
             self._steady = steady
-            self._steady_chunks = layout.steady.render(steady, self.labels)
+            self._steady_chunks = tuple(layout.steady.render(steady, self.labels))
         rows = layout.rows.read(source)
         if rows != self._rows:
             self._rows = rows
-            self._row_chunks = layout.rows.render(rows, self.labels)
+            self._row_chunks = tuple(layout.rows.render(rows, self.labels))
         moving = layout.moving.render(layout.moving.read(source), self.labels)
-        chunks = [*moving, *self._steady_chunks, *self._row_chunks]
+        chunks = (*moving, *self._steady_chunks, *self._row_chunks)
         self.chunks = chunks if gauges else layout.only_accumulating(chunks)
 
 
@@ -78,6 +82,8 @@ class TargetSeries(Series[Tally]):
     the target is: they are there when the last sample says so, not before the first sample nor after one
     whose outcome is `Error`.
     """
+
+    __slots__ = ("_tally",)
 
     def __init__(self, layout: Layout[Tally], target: Target) -> None:
         check = target.check
@@ -95,6 +101,8 @@ class TargetSeries(Series[Tally]):
 
 class CheckSeries(Series[CheckState]):
     """The series of one Check; `Unknown` until there is a state."""
+
+    __slots__ = ()
 
     def __init__(self, layout: Layout[CheckState], check: CheckPlan) -> None:
         super().__init__(layout, (*zip(CHECK_LABELS, check.key, strict=True), *_own_labels(check)))
@@ -126,9 +134,10 @@ class SeriesStore:
     def __init__(self) -> None:
         self._targets = {protocol: Layout[Tally](metrics) for protocol, metrics in METRICS_OF.items()}
         self._checks = Layout[CheckState](CHECK_METRICS)
-        # By their labels: two members with the same labels would make a page that no scraper accepts.
         layouts: tuple[Layout[Any], ...] = (*self._targets.values(), self._checks)
-        self._members: dict[Layout[Any], dict[bytes, Series[Any]]] = {layout: {} for layout in layouts}
+        self._members: dict[Layout[Any], Members[Series[Any]]] = {layout: Members() for layout in layouts}
+        # Two members with the same labels would make a page that no scraper accepts.
+        self._by_labels: dict[bytes, Series[Any]] = {}
 
     def open_target(self, target: Target) -> TargetSeries:
         """Begin to expose a target, from zero."""
@@ -156,46 +165,44 @@ class SeriesStore:
             Whole lines. What ends the page (`Exposition.end`) is left to the caller, who may have more
             families to show.
         """
-        members = {layout: list(by_labels.values()) for layout, by_labels in self._members.items()}
         parts: list[bytes] = []
         size = visits = 0
         for metric in chain[Metric[Any]](TARGET_METRICS, CHECK_METRICS):
             title = header(metric, exposition)
-            for chunks in _batches(metric, members):
+            for visited, chunks in self._chunks(metric):
                 if chunks:
                     parts.append(title)
                     parts += chunks
                     size += sum(map(len, chunks))
                     title = b""
-                visits += _BATCH
+                visits += visited
                 if size >= SLICE_BYTES or visits >= _SLICE_VISITS:
                     yield b"".join(parts)
                     parts.clear()
                     size = visits = 0
         yield b"".join(parts)
 
+    def _chunks(self, metric: Metric[Any]) -> Iterator[tuple[int, list[bytes]]]:
+        """Collect the chunks of one family, some members at a time, and say how many members."""
+        for layout, members in self._members.items():
+            position = layout.position.get(metric.name)
+            if position is None:
+                continue
+            for bundle in members.bundles():
+                yield len(bundle), [chunk for member in bundle if (chunk := member.chunks[position])]
+
     def _open(self, series: AnySeries) -> AnySeries:
-        members = self._members[series.layout]
-        if former := members.pop(series.labels, None):
-            former.close()
-        members[series.labels] = series
+        if former := self._by_labels.get(series.labels):
+            self._close(former)
+        self._by_labels[series.labels] = series
+        self._members[series.layout].add(series)
         return series
 
     def _close(self, series: Series[Any]) -> None:
         series.close()
-        members = self._members[series.layout]
-        if members.get(series.labels) is series:
-            del members[series.labels]
-
-
-def _batches(metric: Metric[Any], members: dict[Layout[Any], list[Series[Any]]]) -> Iterator[list[bytes]]:
-    """Collect the chunks of one family, some members at a time; read when they are asked for."""
-    for layout, series in members.items():
-        position = layout.position.get(metric.name)
-        if position is None:
-            continue
-        for start in range(0, len(series), _BATCH):
-            yield [chunk for member in series[start : start + _BATCH] if (chunk := member.chunks[position])]
+        self._members[series.layout].discard(series)
+        if self._by_labels.get(series.labels) is series:
+            del self._by_labels[series.labels]
 
 
 def _own_labels(check: CheckPlan) -> Iterator[tuple[str, str]]:

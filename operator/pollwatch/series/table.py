@@ -34,27 +34,27 @@ _IN_SECONDS = (Line(number=SECONDS),)
 def _failures(tally: Tally) -> tuple[Row, ...]:
     if not tally.failures:
         return ()
-    return tuple([Row(count, (reason,)) for reason, count in tally.failures.items()])
+    return tuple([(count, (reason,)) for reason, count in tally.failures.items()])
 
 
 def _last_modified(tally: Tally) -> tuple[Row, ...]:
     when = tally.http.last_modified
-    return () if when is None else (Row(int(when)),)
+    return () if when is None else ((int(when), ()),)
 
 
 def _earliest_expiry(tally: Tally) -> tuple[Row, ...]:
     tls = tally.sample.tls
-    return () if tls is None else (Row(int(tls.earliest_expiry)),)
+    return () if tls is None else ((int(tls.earliest_expiry), ()),)
 
 
 def _tls_version(tally: Tally) -> tuple[Row, ...]:
     tls = tally.sample.tls
-    return () if tls is None else (Row(1, (tls.version,)),)
+    return () if tls is None else ((1, (tls.version,)),)
 
 
 def _tls_cipher(tally: Tally) -> tuple[Row, ...]:
     tls = tally.sample.tls
-    return () if tls is None else (Row(1, (tls.cipher,)),)
+    return () if tls is None else ((1, (tls.cipher,)),)
 
 
 _COMMON: tuple[Metric[Tally], ...] = (
@@ -265,7 +265,7 @@ CHECK_METRICS: tuple[Metric[CheckState], ...] = (
         help="When the verdict began, Unix seconds; absent until there is a first verdict.",
         unit="seconds",
         stability=Stability.ALPHA,
-        rows=lambda state: (Row(state.since),) if state.since else (),
+        rows=lambda state: ((state.since, ()),) if state.since else (),
     ),
 )
 
