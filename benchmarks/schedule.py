@@ -1,0 +1,198 @@
+"""What it costs to start a probe, and how punctual starts are.
+
+Run it with `python -m benchmarks.schedule [CHECKS]` (10,000 by default). The probes do nothing, so all
+that is measured is Pollwatch around them: timetable, task, bookkeeping; then verdict and series as well.
+"""
+
+import asyncio
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from pollwatch.plan.checks import CheckKey, CheckPlan, HttpProbe, Plan, Target
+from pollwatch.plan.clock import SystemClock
+from pollwatch.plan.samples import HttpFacts, Outcome, Phases, Sample
+from pollwatch.probes.network import Network, system_network
+from pollwatch.series.store import SeriesStore
+from pollwatch.worker.feed import Feed
+from pollwatch.worker.health import LoopMonitor, WorkerMetrics
+from pollwatch.worker.schedule import Schedule
+from pollwatch.worker.timetable import MissedCause
+from pollwatch.worker.worker import Worker
+
+SECONDS = 5.0
+WARM_UP = 2.0
+NOTHING = Sample(
+    started=1_795_000_000.0,
+    duration=0.01,
+    outcome=Outcome.SUCCESS,
+    phases=Phases(0.001, 0.002, 0.0, 0.006, 0.001),
+    address="192.0.2.17",
+    resolved=("192.0.2.17",),
+    http=HttpFacts(status=200, version="1.1", content_length=2048, body_bytes=2048, redirects=0, tls=False),
+)
+
+
+class Log(WorkerMetrics):
+    """Keeps each lateness besides."""
+
+    def __init__(self, clock: SystemClock) -> None:
+        super().__init__(clock, LoopMonitor(clock))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all."""
+        self.lateness: list[float] = []
+        self.slots_missed = 0
+
+    def started(self, lateness: float) -> None:
+        """Keep the lateness of a start."""
+        super().started(lateness)
+        self.lateness.append(lateness)
+
+    def missed(self, cause: MissedCause, count: int) -> None:
+        """Count missed slots, whatever the cause."""
+        super().missed(cause, count)
+        self.slots_missed += count
+
+
+class Idle:
+    """A job that has nothing to do."""
+
+    async def run(self) -> Sample:
+        """Be a coroutine, as a probe is."""
+        return NOTHING
+
+    def done(self, result: Sample) -> None:
+        """Throw the sample away."""
+
+
+async def find_nothing(target: Target, network: Network) -> Sample:
+    """Probe nothing."""
+    del target, network
+    return NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Of one run."""
+
+    starts: int
+    cpu: float
+    """Seconds of CPU for all of them."""
+    lateness: list[float]
+    missed: int
+
+    def show(self, name: str) -> None:
+        """Print a line."""
+        *_, p99 = statistics.quantiles(self.lateness, n=100)
+        print(
+            f"{name:<44}{self.starts / SECONDS:>8.0f}/s{self.cpu / self.starts * 1e6:>8.1f} us CPU a start,"
+            f" late p50 {statistics.median(self.lateness) * 1e3:.1f} p99 {p99 * 1e3:.1f}"
+            f" max {max(self.lateness) * 1e3:.1f} ms, missed {self.missed}"
+        )
+
+
+async def measure(log: Log, run: Callable[[], Awaitable[None]]) -> Figures:
+    """Measure some seconds of a schedule after its first ones."""
+    running = asyncio.ensure_future(run())
+    await asyncio.sleep(WARM_UP)
+    log.reset()
+    before = time.process_time()
+    await asyncio.sleep(SECONDS)
+    cpu = time.process_time() - before
+    figures = Figures(starts=len(log.lateness), cpu=cpu, lateness=log.lateness, missed=log.slots_missed)
+    running.cancel()
+    return figures
+
+
+async def bare_tasks(starts: int) -> float:
+    """Give the seconds of CPU that a task around an idle job takes, and nothing else."""
+    loop = asyncio.get_running_loop()
+    job = Idle()
+    before = time.process_time()
+    for _ in range(starts // 100):
+        tasks = [loop.create_task(job.run()) for _ in range(100)]
+        await tasks[-1]
+    return (time.process_time() - before) / starts
+
+
+async def schedule_alone(jobs: int, period: float) -> Figures:
+    """Run idle jobs by the schedule alone."""
+    clock = SystemClock()
+    log = Log(clock)
+    schedule: Schedule[Sample] = Schedule(clock=clock, recorder=log, max_in_flight=10_000)
+    for number in range(jobs):
+        schedule.add(Idle(), identity=str(number), period=period, soon=False)
+    return await measure(log, schedule.run)
+
+
+def make_plan(checks: int, period: float) -> Plan:
+    """Make ordinary Checks."""
+    return Plan(
+        checks=tuple(
+            CheckPlan(
+                key=CheckKey("public-sites", f"immigration-front-page-{number}"),
+                uid=str(number),
+                generation=1,
+                period=period,
+                timeout=period,
+                target=f"https://www{number}.example.org/",
+                probe=HttpProbe(url=f"https://www{number}.example.org/"),
+            )
+            for number in range(checks)
+        )
+    )
+
+
+def resident_kilobytes() -> float:
+    """Read how much memory the process has now."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() / 1e3
+
+
+async def whole_worker(checks: int, period: float) -> Figures:
+    """Run a worker with everything but the network."""
+    log = Log(SystemClock())
+    worker = Worker(
+        network=system_network(), series=SeriesStore(), metrics=log, feed=Feed(), take_sample=find_nothing
+    )
+    plan = make_plan(checks, period)
+    memory, before = resident_kilobytes(), time.process_time()
+    worker.apply(plan)
+    added = time.process_time() - before
+    before = time.process_time()
+    worker.apply(make_plan(checks, period))
+    compared = time.process_time() - before
+    before = time.process_time()
+    worker.apply(plan)
+    compared_some = time.process_time() - before
+    figures = await measure(log, worker.run)
+    memory = (resident_kilobytes() - memory) / checks
+    print(
+        f"{'  applying a plan':<44}{added / checks * 1e6:>8.1f} us a new Check;"
+        f" unchanged: {compared * 1e3:.1f} ms for an equal plan, {compared_some * 1e3:.1f} ms for the same"
+        f" objects; {memory:.1f} kB a Check"
+    )
+    return figures
+
+
+def main(checks: int) -> None:
+    """Measure and print."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        bare = runner.run(bare_tasks(200_000))
+        print(f"{'a task and nothing else':<56}{bare * 1e6:>8.1f} us CPU")
+        runner.run(schedule_alone(checks, 1.0)).show("the schedule, each second")
+        runner.run(schedule_alone(checks, 10.0)).show("the schedule, each 10 s")
+        runner.run(whole_worker(checks, 1.0)).show("the worker, each second")
+        runner.run(whole_worker(checks, 10.0)).show("the worker, each 10 s")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
