@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pollwatch.api.crd import check_crd, crd_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.cluster.controlplane import ControlPlane
 
 COMMITTED = Path(__file__).parents[2] / "manifests" / "crds" / "pollwatch.dev_checks.yaml"

@@ -24,6 +24,8 @@ class Kind(Enum):
     """Of another group: none of our business."""
 
 
+_FIELDS_OF_OBJECTS = frozenset({"apiVersion", "kind", "metadata", "spec"})
+
 _KINDS = {
     (API_VERSION, KIND): Kind.CHECK,
     (API_VERSION, f"{KIND}List"): Kind.LIST,
@@ -34,14 +36,14 @@ _KINDS = {
 
 
 def kind_of(document: Mapping[str, Any]) -> Kind:
-    """Tell what an object is.
+    """Tell what an object is; YAML that has nothing of a Kubernetes object is `OTHER`.
 
     Raises:
-        Invalid: It is no Kubernetes object, or one of our group that does not exist.
+        Invalid: It lacks what every Kubernetes object has, or is none that our group has.
     """
     api_version, kind = document.get("apiVersion"), document.get("kind")
-    if not isinstance(api_version, str) and not isinstance(kind, str):
-        raise Invalid([Problem(path="", message="is no Kubernetes object: apiVersion and kind are missing")])
+    if not document.keys() & _FIELDS_OF_OBJECTS:
+        return Kind.OTHER
     if not isinstance(api_version, str):
         raise Invalid(
             [Problem(path="apiVersion", message=f"required field is missing, such as {API_VERSION}")]

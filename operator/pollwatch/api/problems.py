@@ -1,6 +1,6 @@
 """What is wrong in a user's input: where, what, and how to mend it, in one line."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pollwatch.api.conditions import AcceptedReason
@@ -30,7 +30,7 @@ class Problem:
 class Invalid(ValueError):  # noqa: N818 - reads as what is said of the document: it is invalid
     """A document is not a valid resource."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(map(str, problems)))
+    def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         """All of them, in the order of the document's fields; never empty."""
+        super().__init__("; ".join(map(str, self.problems)))

@@ -1,0 +1,128 @@
+"""`pollwatch validate`: say what is wrong in Check files, before a cluster does."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from pollwatch.api.advice import advice
+from pollwatch.api.conditions import AcceptedReason
+from pollwatch.api.load import Loaded, load
+from pollwatch.api.problems import Problem
+from pollwatch.compile.check import Rejected, compile_check
+from pollwatch.compile.resources import GivenResources, Resources
+from pollwatch.compile.secrets_dir import SecretsDirectory
+
+EXIT_INVALID = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A problem, and whether it makes the files invalid."""
+
+    severity: Literal["error", "warning"]
+    problem: Problem
+
+    def __str__(self) -> str:
+        return str(self.problem) if self.severity == "error" else f"warning: {self.problem}"
+
+    def document(self) -> dict[str, Any]:
+        """The finding in `-o json`."""
+        return {
+            "severity": self.severity,
+            "file": self.problem.file,
+            "line": self.problem.line,
+            "path": self.problem.path,
+            "message": self.problem.message,
+            "reason": self.problem.reason.value,
+        }
+
+
+@click.command
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--secrets-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Take Secrets from DIR/NAME/KEY, as Kubernetes mounts them. A Secret that is not there is an error.",
+    metavar="DIR",
+)
+@click.option("--strict", is_flag=True, help="Make every warning an error.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How the findings are written.",
+)
+def command(paths: tuple[str, ...], secrets_dir: Path | None, *, strict: bool, output: str) -> None:
+    """Say what is wrong in Check files.
+
+    PATH is a file, a folder (its .yaml, .yml and .json files, with those of all folders in it)
+    or - for standard input. Objects of other kinds are skipped.
+
+    A Check is judged as the API server judges it, and then as the operator does: do the regular
+    expressions compile, are the Secrets and ConfigMaps there and usable? Those may stand in the
+    same files. One that does not is a warning only, since the cluster may have it.
+
+    Exits with 0 when all Checks are valid, and with 2 when one is not.
+    """
+    loaded = load(paths, stdin=click.get_binary_stream("stdin"))
+    given = GivenResources(secrets=loaded.secrets, config_maps=loaded.config_maps)
+    resources: Resources = given
+    elsewhere = {AcceptedReason.SECRET_NOT_FOUND, AcceptedReason.CONFIG_MAP_NOT_FOUND}
+    if secrets_dir is not None:
+        resources = SecretsDirectory(directory=secrets_dir, elsewhere=given)
+        elsewhere.remove(AcceptedReason.SECRET_NOT_FOUND)
+    findings = [
+        Finding(severity="error", problem=finding.problem) if strict else finding
+        for finding in _findings(loaded, resources, elsewhere)
+    ]
+    errors = sum(finding.severity == "error" for finding in findings)
+    if output == "json":
+        click.echo(_as_json(loaded, findings))
+    else:
+        for finding in findings:
+            click.echo(finding, err=True)
+        if not errors:
+            click.echo(_summary(len(loaded.checks), len(findings)))
+    if errors:
+        raise SystemExit(EXIT_INVALID)
+
+
+def _findings(loaded: Loaded, resources: Resources, elsewhere: set[AcceptedReason]) -> Iterator[Finding]:
+    """Judge all Checks.
+
+    Args:
+        loaded: What the files hold.
+        resources: What the Checks can refer to.
+        elsewhere: Reasons that are warnings, since what is missing may be in the cluster.
+    """
+    for problem in loaded.problems:
+        yield Finding(severity="error", problem=problem)
+    for sourced in loaded.checks:
+        try:
+            compile_check(sourced.check, resources)
+        except Rejected as error:
+            for problem in error.problems:
+                severity: Literal["error", "warning"] = "warning" if problem.reason in elsewhere else "error"
+                yield Finding(severity=severity, problem=sourced.place.locate(problem))
+        for problem in advice(sourced.check):
+            yield Finding(severity="warning", problem=sourced.place.locate(problem))
+
+
+def _as_json(loaded: Loaded, findings: list[Finding]) -> str:
+    document = {
+        "checks": len(loaded.checks),
+        "findings": [finding.document() for finding in findings],
+    }
+    return json.dumps(document, indent=2)
+
+
+def _summary(checks: int, warnings: int) -> str:
+    verb = "Check is" if checks == 1 else "Checks are"
+    noted = f", with {warnings} warning{'s' if warnings != 1 else ''}" if warnings else ""
+    return f"{checks} {verb} valid{noted}"
