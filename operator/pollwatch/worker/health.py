@@ -26,6 +26,7 @@ from prometheus_client.registry import Collector
 from pollwatch import __version__
 from pollwatch.plan.clock import Clock
 from pollwatch.series.exposition import Exposition
+from pollwatch.worker.scrape import ScrapeOutcome
 from pollwatch.worker.timetable import MissedCause
 
 LATENESS_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
@@ -117,7 +118,7 @@ class WorkerMetrics(Collector):
         self._lateness = [0] * (len(LATENESS_BUCKETS) + 1)
         self._lateness_sum = 0.0
         self._missed: Counter[MissedCause] = Counter()
-        self._scrapes: Counter[str] = Counter()
+        self._scrapes: Counter[ScrapeOutcome] = Counter()
         self._applied = 0.0
         self._checks: Callable[[], int] = int
         self._targets: Callable[[], int] = int
@@ -137,8 +138,8 @@ class WorkerMetrics(Collector):
         """Count starts that were skipped."""
         self._missed[cause] += count
 
-    def scraped(self, outcome: str) -> None:
-        """Count a scrape by how it ended: a word from a closed set."""
+    def scraped(self, outcome: ScrapeOutcome) -> None:
+        """Count a scrape by how it ended."""
         self._scrapes[outcome] += 1
 
     def plan_applied(self) -> None:
@@ -173,8 +174,8 @@ class WorkerMetrics(Collector):
         scrapes = CounterMetricFamily(
             "pollwatch_worker_scrapes", "Scrapes of this worker, by how they ended.", labels=["outcome"]
         )
-        for outcome, count in self._scrapes.items():
-            scrapes.add_metric([outcome], count)
+        for outcome in ScrapeOutcome:
+            scrapes.add_metric([outcome], self._scrapes[outcome])
         yield scrapes
         yield from self._collect_gauges()
 
