@@ -13,7 +13,7 @@ from pollwatch.control.logs import set_up_logs
 from pollwatch.control.preflight import PreflightError
 from pollwatch.worker.listen import ListenError
 
-DEFAULT_LISTEN = ":9119"
+DEFAULT_LISTEN = ":9877"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
