@@ -40,6 +40,8 @@ _MARKS_OF_FIXTURES = {
     "promtool_binary": "prometheus",
 }
 
+_FOUND = pytest.StashKey[dict[str, Path | ToolUnavailableError]]()
+
 
 class StartPrometheus(Protocol):
     """What the fixture `start_prometheus` is."""
@@ -61,14 +63,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.option.collectonly or _skips():
         return
     fixtures = {name for item in session.items for name in _fixtures_of(item)}
-    toolbox = Toolbox(os.environ, Progress(sys.__stderr__ or sys.stderr))
-    for fixture, programs in _PROGRAMS_OF_FIXTURES.items():
-        if fixture in fixtures:
-            for program in programs:
-                try:
-                    toolbox.path(program)
-                except ToolUnavailableError:
-                    break  # the fixture says so, in the tests that need it
+    for fixture in _PROGRAMS_OF_FIXTURES.keys() & fixtures:
+        for program in _PROGRAMS_OF_FIXTURES[fixture]:
+            _look_for(program, session.config)
 
 
 def _fixtures_of(item: pytest.Item) -> set[str]:
@@ -79,19 +76,32 @@ def _skips() -> bool:
     return os.environ.get("POLLWATCH_SKIP_CLUSTER") == "1" and os.environ.get("CI") != "true"
 
 
-def _program(name: str) -> Path:
+def _look_for(name: str, config: pytest.Config) -> Path | ToolUnavailableError:
+    """The path of a program, or why it cannot be had; tried once a session, as a try may take minutes."""
+    found = config.stash.setdefault(_FOUND, {})
+    if name not in found:
+        try:
+            found[name] = Toolbox(os.environ, Progress(sys.__stderr__ or sys.stderr)).path(name)
+        except ToolUnavailableError as error:
+            found[name] = error
+    return found[name]
+
+
+def _program(name: str, request: pytest.FixtureRequest) -> Path:
     if _skips():
         pytest.skip(f"POLLWATCH_SKIP_CLUSTER=1: no test that needs {name}")
-    try:
-        return Toolbox(os.environ, Progress(sys.stderr)).path(name)
-    except ToolUnavailableError as error:
-        pytest.fail(f"{name} cannot be had: {error}", pytrace=False)
+    found = _look_for(name, request.config)
+    if isinstance(found, ToolUnavailableError):
+        pytest.fail(f"{name} cannot be had: {found}", pytrace=False)
+    return found
 
 
 @pytest.fixture(scope="session")
-def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+def control_plane(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ControlPlane]:
     """The control plane that all tests share, with the CRDs of `manifests/crds` established."""
-    etcd, kube_apiserver = _program("etcd"), _program("kube-apiserver")
+    etcd, kube_apiserver = _program("etcd", request), _program("kube-apiserver", request)
     folder = tmp_path_factory.mktemp("control-plane")
     with ControlPlane(kube_apiserver=kube_apiserver, etcd=etcd, folder=folder) as running:
         establish(running.admin, documents_in(CRDS))
@@ -126,21 +136,21 @@ def _pollwatch_versions(control_plane: ControlPlane) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def prometheus_binary() -> Path:
+def prometheus_binary(request: pytest.FixtureRequest) -> Path:
     """The path of Prometheus."""
-    return _program("prometheus")
+    return _program("prometheus", request)
 
 
 @pytest.fixture(scope="session")
-def promtool_binary() -> Path:
+def promtool_binary(request: pytest.FixtureRequest) -> Path:
     """The path of promtool."""
-    return _program("promtool")
+    return _program("promtool", request)
 
 
 @pytest.fixture(scope="session")
-def blackbox_exporter_binary() -> Path:
+def blackbox_exporter_binary(request: pytest.FixtureRequest) -> Path:
     """The path of blackbox_exporter, the version that the benchmarks are measured against."""
-    return _program("blackbox_exporter")
+    return _program("blackbox_exporter", request)
 
 
 @pytest.fixture
