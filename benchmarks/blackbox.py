@@ -100,7 +100,7 @@ def _configured(binary: Path, ca_file: Path) -> Iterator[tuple[int, int]]:
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "blackbox.yml")
         config.write_text(_MODULES.format(ca_file=ca_file), encoding="ascii")
-        command = [
+        command: list[str | Path] = [
             binary,
             f"--config.file={config}",
             f"--web.listen-address=127.0.0.1:{port}",

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -18,7 +19,7 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICK
 
 
-def resident_bytes(pid: int) -> int:
+def resident_bytes(pid: int | Literal["self"]) -> int:
     """Resident set size of a process, in bytes."""
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
