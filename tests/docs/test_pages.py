@@ -1,0 +1,44 @@
+"""The documentation says what is, and points where something is."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pollwatch.api.conditions import AcceptedReason, ReadyReason
+from pollwatch.plan.samples import Reason
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\[[^\]]*\]\((?!https?://|mailto:)([^)#\s]+)?(#[^)\s]*)?\)")
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {"#" + re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_within_the_tree_leads_somewhere(page: Path) -> None:
+    broken = []
+    for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        there = (page.parent / target).resolve() if target else page
+        if not there.exists() or (anchor and anchor not in anchors(there)):
+            broken.append(target + anchor)
+    assert not broken
+
+
+@pytest.mark.parametrize("reason", [*Reason, *AcceptedReason, *ReadyReason])
+def test_every_reason_that_people_can_see_is_explained(reason: str) -> None:
+    if reason in {AcceptedReason.ACCEPTED, ReadyReason.PROBING}:
+        return  # nothing is wrong
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    assert f"`{reason}`" in page
+
+
+def test_the_readme_names_only_make_targets_that_exist() -> None:
+    named = set(re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert named <= set(re.findall(r"^  make (\w+)", listed, re.MULTILINE))
