@@ -27,7 +27,8 @@ from pollwatch.worker.timetable import MissedCause
 from pollwatch.worker.worker import Worker
 
 SECONDS = 5.0
-WARM_UP = 2.0
+WARM_UP = 5.0
+"""Besides one period, so that all have been started."""
 NOTHING = Sample(
     started=1_795_000_000.0,
     duration=0.01,
@@ -99,10 +100,10 @@ class Figures:
         )
 
 
-async def measure(log: Log, run: Callable[[], Awaitable[None]]) -> Figures:
+async def measure(log: Log, run: Callable[[], Awaitable[None]], period: float) -> Figures:
     """Measure some seconds of a schedule after its first ones."""
     running = asyncio.ensure_future(run())
-    await asyncio.sleep(WARM_UP)
+    await asyncio.sleep(WARM_UP + period)
     log.reset()
     before = time.process_time()
     await asyncio.sleep(SECONDS)
@@ -130,7 +131,7 @@ async def schedule_alone(jobs: int, period: float) -> Figures:
     schedule: Schedule[Sample] = Schedule(clock=clock, recorder=log, max_in_flight=10_000)
     for number in range(jobs):
         schedule.add(Idle(), identity=str(number), period=period, soon=False)
-    return await measure(log, schedule.run)
+    return await measure(log, schedule.run, period)
 
 
 def make_plan(checks: int, period: float) -> Plan:
@@ -157,30 +158,43 @@ def resident_kilobytes() -> float:
     return pages * resource.getpagesize() / 1e3
 
 
-async def whole_worker(checks: int, period: float) -> Figures:
-    """Run a worker with everything but the network."""
+def make_worker() -> tuple[Worker, Log]:
+    """Make a worker with everything but the network."""
     log = Log(SystemClock())
     worker = Worker(
         network=system_network(), series=SeriesStore(), metrics=log, feed=Feed(), take_sample=find_nothing
     )
-    plan = make_plan(checks, period)
+    return worker, log
+
+
+async def whole_worker(checks: int, period: float) -> Figures:
+    """Run a worker whose probes are idle."""
+    worker, log = make_worker()
+    worker.apply(make_plan(checks, period))
+    return await measure(log, worker.run, period)
+
+
+async def plans(checks: int) -> None:
+    """Show what it takes to take up a plan, to apply it again, and to hold it."""
+    worker, _ = make_worker()
+    plan, equal_plan = make_plan(checks, 3_600.0), make_plan(checks, 3_600.0)
+    running = asyncio.ensure_future(worker.run())
     memory, before = resident_kilobytes(), time.process_time()
     worker.apply(plan)
-    added = time.process_time() - before
-    before = time.process_time()
-    worker.apply(make_plan(checks, period))
-    compared = time.process_time() - before
+    while not all(worker.targets(check.key) for check in plan.checks[-1:]):
+        await asyncio.sleep(0.05)
+    taken_up = time.process_time() - before
+    memory = resident_kilobytes() - memory
     before = time.process_time()
     worker.apply(plan)
-    compared_some = time.process_time() - before
-    figures = await measure(log, worker.run)
-    memory = (resident_kilobytes() - memory) / checks
-    print(
-        f"{'  applying a plan':<44}{added / checks * 1e6:>8.1f} us a new Check;"
-        f" unchanged: {compared * 1e3:.1f} ms for an equal plan, {compared_some * 1e3:.1f} ms for the same"
-        f" objects; {memory:.1f} kB a Check"
-    )
-    return figures
+    same = time.process_time() - before
+    before = time.process_time()
+    worker.apply(equal_plan)
+    equal = time.process_time() - before
+    running.cancel()
+    print(f"{'a new Check':<44}{taken_up / checks * 1e6:>10.1f} us CPU, {memory / checks:.1f} kB")
+    print(f"{'a plan with the same objects, again':<44}{same * 1e3:>10.1f} ms CPU")
+    print(f"{'a plan with equal objects':<44}{equal * 1e3:>10.1f} ms CPU")
 
 
 def main(checks: int) -> None:
@@ -188,6 +202,7 @@ def main(checks: int) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         bare = runner.run(bare_tasks(200_000))
         print(f"{'a task and nothing else':<56}{bare * 1e6:>8.1f} us CPU")
+        runner.run(plans(checks))
         runner.run(schedule_alone(checks, 1.0)).show("the schedule, each second")
         runner.run(schedule_alone(checks, 10.0)).show("the schedule, each 10 s")
         runner.run(whole_worker(checks, 1.0)).show("the worker, each second")

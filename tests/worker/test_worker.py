@@ -246,3 +246,43 @@ async def test_a_feed_reader_sees_a_transition_as_it_happens() -> None:
     assert bench.verdicts() == [Verdict.UP]
     await bench.worker.drain(1.0)
     await running
+
+
+def test_many_new_checks_are_in_the_plan_at_once_and_probed_without_holding_the_loop() -> None:
+    bench = WorkerBench()
+    watched = make_check("watched", period=1.0)
+    many = [make_check(f"check-{n}", period=600.0) for n in range(1_000)]
+    bench.apply(watched)
+    known: list[int] = []
+
+    def add() -> None:
+        bench.apply(watched, *many)
+        known.append(len(bench.worker.states()))
+        known.append(len(bench.series_named(ATTEMPTS)))
+
+    bench.run(30.0, add, 30.0)
+    assert known[0] == 1_001
+    assert known[1] < 200
+    assert len(bench.series_named(ATTEMPTS)) == 1_001
+    assert {target.check.key for target in bench.probed} == {watched.key, *(check.key for check in many)}
+
+
+def test_a_check_that_leaves_the_plan_before_it_was_taken_up_is_never_probed() -> None:
+    bench = WorkerBench()
+    many = [make_check(f"check-{n:04}", period=600.0) for n in range(1_000)]
+    bench.apply(*many)
+    assert bench.worker.targets(many[-1].key) == ()
+    bench.apply(*many[:100])
+    bench.run(60.0)
+    assert {target.check.key for target in bench.probed} == {check.key for check in many[:100]}
+    assert len(bench.worker.states()) == 100
+
+
+def test_a_check_that_changes_before_it_was_taken_up_is_probed_as_it_is_now() -> None:
+    bench = WorkerBench()
+    many = [make_check(f"check-{n:04}", period=600.0) for n in range(1_000)]
+    changed = make_check("check-0999", period=600.0, generation=2, uid="another")
+    bench.apply(*many)
+    bench.apply(*many[:-1], changed)
+    bench.run(60.0)
+    assert [target.check for target in bench.probed if target.check.key == changed.key] == [changed]

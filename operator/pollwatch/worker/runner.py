@@ -14,6 +14,21 @@ MAX_ADDRESSES = 64
 """Targets of a Check at most; of more addresses the first ones (as text) are probed."""
 
 
+def first_state(plan: CheckPlan, *, now: float) -> CheckState:
+    """Give the state of a Check that was not probed yet; `now` in Unix seconds."""
+    return CheckState(
+        key=plan.key,
+        uid=plan.uid,
+        generation=plan.generation,
+        verdict=Verdict.UNKNOWN,
+        previous=Verdict.UNKNOWN,
+        since=now,
+        at=now,
+        total=1,
+        up=0,
+    )
+
+
 class CheckRun:
     """A Check that is probed.
 
@@ -36,17 +51,7 @@ class CheckRun:
         self._resolved_at = -math.inf
         """When the probe that told them was due, monotonic seconds."""
         self._open_target(None, soon=True)
-        self.state = CheckState(
-            key=plan.key,
-            uid=plan.uid,
-            generation=plan.generation,
-            verdict=Verdict.UNKNOWN,
-            previous=Verdict.UNKNOWN,
-            since=now,
-            at=now,
-            total=1,
-            up=0,
-        )
+        self.state = first_state(plan, now=now)
         self._series.observe(self.state)
 
     @property

@@ -1,9 +1,11 @@
 """The data plane: probes what the plan says, and tells what it finds."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
-from pollwatch.plan.checks import CheckKey, Plan, Target
+from pollwatch.plan.checks import CheckKey, CheckPlan, Plan, Target
 from pollwatch.plan.samples import Sample
 from pollwatch.plan.states import CheckState
 from pollwatch.probes.network import Network
@@ -12,10 +14,12 @@ from pollwatch.series.store import SeriesStore
 from pollwatch.verdict.last_sample import Judge, LastSampleJudge
 from pollwatch.worker.feed import Feed
 from pollwatch.worker.health import WorkerMetrics
-from pollwatch.worker.runner import CheckRun
+from pollwatch.worker.runner import CheckRun, first_state
 from pollwatch.worker.schedule import Schedule
 from pollwatch.worker.target import SampleListener, Services, TargetView
 
+TAKEN_UP_AT_ONCE = 25
+"""New Checks in one go: less than 5 ms of the event loop, most of it for their series."""
 DEFAULT_MAX_IN_FLIGHT = 2_000
 """Probes under way at a time; each holds a descriptor or two, and some 10 kB."""
 
@@ -35,7 +39,11 @@ class Worker:
     take_sample: Callable[[Target, Network], Awaitable[Sample]] = take_sample
     """Probes; raises nothing but `CancelledError`."""
     max_in_flight: int = DEFAULT_MAX_IN_FLIGHT
+    _applied: tuple[CheckPlan, ...] = field(init=False, default=(), repr=False)
     _runs: dict[CheckKey, CheckRun] = field(init=False, default_factory=dict, repr=False)
+    _waiting: dict[CheckKey, CheckPlan] = field(init=False, default_factory=dict, repr=False)
+    """Checks of the plan that are still to be taken up."""
+    _more: asyncio.Event = field(init=False, default_factory=asyncio.Event, repr=False)
     _services: Services = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -51,7 +59,7 @@ class Worker:
             listener=self.listener,
         )
         self.metrics.follow(
-            checks=lambda: len(self._runs),
+            checks=lambda: len(self._applied),
             targets=lambda: sum(run.target_count for run in self._runs.values()),
             in_flight=lambda: self.in_flight,
         )
@@ -64,28 +72,37 @@ class Worker:
     def apply(self, plan: Plan) -> None:
         """Probe what this plan says, from now on.
 
-        What did not change goes on undisturbed, and costs a comparison. The probes and the
-        series of a Check that is not in the plan any more end at once.
+        What did not change goes on undisturbed. It costs next to nothing where the plan has
+        the very objects of the one before, and a comparison where it has equal ones. The
+        probes and the series of a Check that is not in the plan any more end at once. Many new
+        Checks are taken up a few at a time, so that the probes of others do not wait.
         """
-        wanted = {check.key: check for check in plan.checks}
-        for key, run in list(self._runs.items()):
-            check = wanted.get(key)
-            # A Check that was deleted and made again under its name is another one.
-            if check is None or check.uid != run.plan.uid:
-                del self._runs[key]
-                run.close()
-        now = self.network.clock.time()
-        for key, check in wanted.items():
-            present = self._runs.get(key)
-            if present is None:
-                self._runs[key] = CheckRun(check, self._services, now=now)
-            elif present.plan is not check and present.plan != check:
-                present.change(check)
+        before, after = set(map(id, self._applied)), set(map(id, plan.checks))
+        fresh = {check.key: check for check in plan.checks if id(check) not in before}
+        for check in self._applied:
+            if id(check) not in after:
+                successor = fresh.get(check.key)
+                # A Check that was deleted and made again under its name is another one.
+                if successor is None or successor.uid != check.uid:
+                    self._drop(check.key)
+        for key, check in fresh.items():
+            run = self._runs.get(key)
+            if run is None:
+                self._waiting[key] = check
+            elif run.plan != check:
+                run.change(check)
+        self._applied = plan.checks
+        self._take_up_some()
         self.metrics.plan_applied()
 
     async def run(self) -> None:
         """Probe until `stop`. What is under way then is left to `drain`."""
-        await self._services.schedule.run()
+        taking_up = asyncio.create_task(self._take_up_all())
+        try:
+            await self._services.schedule.run()
+        finally:
+            taking_up.cancel()
+            await asyncio.wait([taking_up])
 
     def stop(self) -> None:
         """Start no more probes; `run` returns."""
@@ -100,15 +117,37 @@ class Worker:
 
     def states(self) -> Mapping[CheckKey, CheckState]:
         """Give the state of every Check of the plan: a snapshot, next to the feed."""
-        return {key: run.state for key, run in self._runs.items()}
+        states = {key: run.state for key, run in self._runs.items()}
+        now = self.network.clock.time()
+        states.update((key, first_state(check, now=now)) for key, check in self._waiting.items())
+        return states
 
     def targets(self, key: CheckKey) -> tuple[TargetView, ...]:
-        """Give the targets of a Check, by address.
+        """Give the targets of a Check, by address; none yet where it is about to be taken up.
 
         Raises:
             KeyError: The Check is not in the plan.
         """
-        return self._runs[key].views()
+        return () if key in self._waiting else self._runs[key].views()
+
+    def _drop(self, key: CheckKey) -> None:
+        if self._waiting.pop(key, None) is None:
+            self._runs.pop(key).close()
+
+    def _take_up_some(self) -> None:
+        now = self.network.clock.time()
+        for key in list(islice(self._waiting, TAKEN_UP_AT_ONCE)):
+            self._runs[key] = CheckRun(self._waiting.pop(key), self._services, now=now)
+        if self._waiting:
+            self._more.set()
+
+    async def _take_up_all(self) -> None:
+        while True:
+            await self._more.wait()
+            self._more.clear()
+            self._take_up_some()
+            # Whatever is ready goes first.
+            await asyncio.sleep(0)
 
     def _probe(self, target: Target) -> Awaitable[Sample]:
         return self.take_sample(target, self.network)
