@@ -109,7 +109,7 @@ def _tls(sample: Sample) -> Document | None:
     return {
         "version": sample.tls.version,
         "cipher": sample.tls.cipher,
-        "earliestExpiry": iso_time(sample.tls.earliest_expiry),
+        "earliestExpiry": iso_time(sample.tls.earliest_expiry) if sample.tls.earliest_expiry else None,
     }
 
 

@@ -7,6 +7,8 @@ from typing import IO, Any
 
 import click
 
+from pollwatch.probes.request import InvalidRequestError
+from pollwatch.probes.urls import InvalidUrlError
 from pollwatch.worker.listen import ListenError
 
 BAD_INPUT = 2
@@ -35,5 +37,5 @@ def one_line_errors() -> Iterator[None]:
     """Turn the errors that a user can cause while a command starts into `BadInputError`."""
     try:
         yield
-    except ListenError as error:
+    except (ListenError, InvalidUrlError, InvalidRequestError) as error:
         raise BadInputError([str(error)]) from error

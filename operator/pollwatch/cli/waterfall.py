@@ -87,8 +87,8 @@ def _said_of(phase: str, sample: Sample) -> str:
 
 
 def _certificate(sample: Sample) -> Iterator[Text]:
-    if sample.tls is None:
-        return
+    if sample.tls is None or not sample.tls.earliest_expiry:
+        return  # 0.0: no certificate could be read
     days = int((sample.tls.earliest_expiry - sample.started) // DAY)
     if days < 0:
         yield Text(f"  certificate expired {count(-days, 'day')} ago", "red")
