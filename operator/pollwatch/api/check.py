@@ -33,7 +33,9 @@ class CheckSpec(Model):
         exactly_one(("http", "tcp"), remedy="make a Check for each target"),
         Rule(
             cel="!has(self.timeoutSeconds) || self.timeoutSeconds <= self.periodSeconds",
-            holds=lambda spec: spec.get("timeoutSeconds", 0) <= spec["periodSeconds"],
+            holds=lambda spec: (
+                "timeoutSeconds" not in spec or spec["timeoutSeconds"] <= spec["periodSeconds"]
+            ),
             message="timeoutSeconds must not be above periodSeconds; lower it, or raise periodSeconds",
             field="timeoutSeconds",
         ),

@@ -1,7 +1,7 @@
 """From pydantic's errors to problems in the words of the API."""
 
 import reprlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -28,8 +28,19 @@ _quoted.maxstring = 60
 
 def explain(error: ValidationError) -> tuple[Problem, ...]:
     """Say what is wrong, one problem for each field, in the order they were found."""
-    details = error.errors(include_url=False)
-    return tuple(Problem(path=field_path(detail["loc"]), message=_message(detail)) for detail in details)
+    return tuple(
+        Problem(path=field_path(detail["loc"]), message=_message(detail))
+        for detail in _without_echoes(error.errors(include_url=False))
+    )
+
+
+def _without_echoes(details: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Leave out that a list is too short where that is so only because its items are wrong."""
+    for detail in details:
+        depth = len(detail["loc"])
+        within = (other["loc"] for other in details if len(other["loc"]) > depth)
+        if detail["type"] != "too_short" or all(place[:depth] != detail["loc"] for place in within):
+            yield detail
 
 
 def field_path(location: Iterable[str | int]) -> str:

@@ -24,6 +24,8 @@ class SourceFile:
     name: str
     """As the user would name it."""
     text: str
+    is_named: bool
+    """Whether the user named it, rather than a folder that it is in."""
 
 
 def read_files(paths: Sequence[str], *, stdin: BinaryIO) -> Iterator[SourceFile | Problem]:
@@ -37,7 +39,7 @@ def read_files(paths: Sequence[str], *, stdin: BinaryIO) -> Iterator[SourceFile 
         if path == STDIN:
             if STDIN not in seen:
                 seen.add(STDIN)
-                yield _decoded(STDIN_NAME, stdin.read(MAX_FILE_BYTES + 1))
+                yield _decoded(STDIN_NAME, stdin.read(MAX_FILE_BYTES + 1), is_named=True)
             continue
         files = files_at(Path(path))
         if not files:
@@ -46,7 +48,7 @@ def read_files(paths: Sequence[str], *, stdin: BinaryIO) -> Iterator[SourceFile 
             identity = os.path.realpath(file)
             if identity not in seen:
                 seen.add(identity)
-                yield _read(file)
+                yield _read(file, is_named=file == Path(path))
 
 
 def files_at(path: Path) -> list[Path]:
@@ -62,17 +64,17 @@ def files_at(path: Path) -> list[Path]:
     )
 
 
-def _read(file: Path) -> SourceFile | Problem:
+def _read(file: Path, *, is_named: bool) -> SourceFile | Problem:
     try:
         with file.open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         return Problem(path="", file=str(file), message=f"cannot be read: {reason}")
-    return _decoded(str(file), content)
+    return _decoded(str(file), content, is_named=is_named)
 
 
-def _decoded(name: str, content: bytes) -> SourceFile | Problem:
+def _decoded(name: str, content: bytes, *, is_named: bool) -> SourceFile | Problem:
     """Read bytes as text, or say why they are none."""
     if len(content) > MAX_FILE_BYTES:
         limit = MAX_FILE_BYTES >> 20
@@ -80,7 +82,7 @@ def _decoded(name: str, content: bytes) -> SourceFile | Problem:
     if b"\0" in content:
         return Problem(path="", file=name, message="must be YAML or JSON text, not a binary file")
     try:
-        return SourceFile(name=name, text=content.decode("utf-8-sig"))
+        return SourceFile(name=name, text=content.decode("utf-8-sig"), is_named=is_named)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return Problem(path="", file=name, line=line, message="must be text in UTF-8")

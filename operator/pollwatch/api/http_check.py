@@ -128,7 +128,6 @@ class Expectation(Model):
             cel="self.all(status, self.exists_one(other, other == status))",
             holds=lambda statuses: len(set(statuses)) == len(statuses),
             message="must not hold the same status twice; remove one",
-            reason="FieldValueDuplicate",
         ),
     ] = ("2xx",)
     """Accepted status codes (`204`) and classes of them (`2xx`)."""
@@ -166,8 +165,8 @@ class HttpCheck(Model):
             reason="FieldValueForbidden",
         ),
         Rule(
-            cel="!self.followRedirects || self.expect.statuses.exists(status,"
-            f" !(status in {list(_ALWAYS_FOLLOWED)}))",
+            cel="!self.followRedirects || self.expect.statuses.size() == 0 ||"
+            f" self.expect.statuses.exists(status, !(status in {list(_ALWAYS_FOLLOWED)}))",
             holds=lambda http: (
                 not http["followRedirects"]
                 or not _expected(http, "statuses")
@@ -194,7 +193,6 @@ class HttpCheck(Model):
             " other.name.lowerAscii() == header.name.lowerAscii()))",
             holds=lambda headers: len({header.name.lower() for header in headers}) == len(headers),
             message="must not name a header twice, in whatever case; join the values with a comma",
-            reason="FieldValueDuplicate",
         ),
     ] = ()
     """Headers to send beside those that the prober itself sets."""

@@ -44,12 +44,12 @@ def kind_of(document: Mapping[str, Any]) -> Kind:
     api_version, kind = document.get("apiVersion"), document.get("kind")
     if not document.keys() & _FIELDS_OF_OBJECTS:
         return Kind.OTHER
-    if not isinstance(api_version, str):
+    if not isinstance(api_version, str) or not isinstance(kind, str):
         raise Invalid(
-            [Problem(path="apiVersion", message=f"required field is missing, such as {API_VERSION}")]
+            Problem(path=name, message=f"required field is missing, such as {example}")
+            for name, example in (("apiVersion", API_VERSION), ("kind", KIND))
+            if not isinstance(document.get(name), str)
         )
-    if not isinstance(kind, str):
-        raise Invalid([Problem(path="kind", message=f"required field is missing, such as {KIND}")])
     known = _KINDS.get((api_version, kind))
     if known is not None:
         return known

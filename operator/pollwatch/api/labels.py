@@ -1,8 +1,8 @@
 """`spec.labels`: what a Check adds to its series."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from pollwatch.api.rules import Rule, matcher
 
@@ -27,9 +27,18 @@ RESERVED = (
 _NAME = "^[a-zA-Z_][a-zA-Z0-9_]{0,62}$"
 _is_name = matcher(_NAME)
 
+
+def _without_nulls(labels: Any) -> Any:
+    """Drop what is null, as the API server does with all that must not be."""
+    if not isinstance(labels, dict):
+        return labels
+    return {name: value for name, value in labels.items() if value is not None}
+
+
 MetricLabels = Annotated[
     dict[str, Annotated[str, Field(max_length=128)]],
     Field(max_length=10),
+    BeforeValidator(_without_nulls),
     Rule(
         cel=f"self.all(name, name.matches('{_NAME}') && !name.startsWith('__'))",
         holds=lambda labels: all(_is_name(name) and not name.startswith("__") for name in labels),

@@ -93,7 +93,7 @@ class _Loader:
         except UnreadableError as error:
             self.problems.append(Problem(path="", file=source.name, line=error.line, message=str(error)))
         else:
-            if is_empty:
+            if is_empty and source.is_named:
                 self.problems.append(Problem(path="", file=source.name, message="the file is empty"))
 
     def _document(self, file: str, document: Document) -> None:
@@ -167,6 +167,4 @@ def _kind(root: Node) -> Kind:
     if not isinstance(root.value, dict):
         message = "must be a mapping with apiVersion, kind, metadata and spec"
         raise Invalid([Problem(path="", message=message)])
-    return kind_of(
-        {name: entry.node.value for name, entry in root.value.items() if name in ("apiVersion", "kind")}
-    )
+    return kind_of({name: entry.node.value for name, entry in root.value.items()})

@@ -18,8 +18,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
-CelReason = Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"]
-"""The reasons that `x-kubernetes-validations` knows."""
+CelReason = Literal["FieldValueInvalid", "FieldValueForbidden"]
+"""Of the reasons that `x-kubernetes-validations` knows, those with which the API server shows the message."""
 
 BROKEN_RULE = "broken_rule"
 """Type of the pydantic error for a rule that does not hold: its message is ready to be shown."""
@@ -115,6 +115,20 @@ def not_matching(regex: str, message: str) -> Rule:
     return Rule(
         cel=f"!self.matches({cel_literal(regex)})",
         holds=lambda value: not matches(value),
+        message=message,
+    )
+
+
+def implied(condition: str, regex: str, message: str) -> Rule:
+    """Make the rule that a string has a match of `regex`, if it has one of `condition`.
+
+    With the spelling that earlier rules ask for as the condition, the API server too says
+    only the first thing that is wrong.
+    """
+    is_met, matches = matcher(condition), matcher(regex)
+    return Rule(
+        cel=f"!self.matches({cel_literal(condition)}) || self.matches({cel_literal(regex)})",
+        holds=lambda value: not is_met(value) or matches(value),
         message=message,
     )
 

@@ -1,6 +1,7 @@
 """`pollwatch validate`: say what is wrong in Check files, before a cluster does."""
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def command(paths: tuple[str, ...], secrets_dir: Path | None, *, strict: bool, o
 
     Exits with 0 when all Checks are valid, and with 2 when one is not.
     """
-    loaded = load(paths, stdin=click.get_binary_stream("stdin"))
+    loaded = load(paths, stdin=sys.stdin.buffer)
     given = GivenResources(secrets=loaded.secrets, config_maps=loaded.config_maps)
     resources: Resources = given
     elsewhere = {AcceptedReason.SECRET_NOT_FOUND, AcceptedReason.CONFIG_MAP_NOT_FOUND}
