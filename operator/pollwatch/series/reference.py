@@ -31,6 +31,9 @@ the same. Where a metric means the same as in blackbox_exporter it has the same 
 
 How Pollwatch itself does is among [the worker's own metrics](worker-metrics.md).
 
+Scrape with `honor_labels: true` (`honorLabels` in a PodMonitor): in Kubernetes, Prometheus would otherwise
+put the prober's own namespace in the place of the Check's.
+
 **stable** names change in a major version only; **alpha** names may change in any.
 
 ## When a series is there

