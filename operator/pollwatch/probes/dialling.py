@@ -53,7 +53,7 @@ async def dial(
         trace.enter(Phase.RESOLVE, clock.monotonic())
         addresses = await network.resolver.resolve(host)
     if own:
-        trace.resolved = tuple(sorted(set(addresses)))
+        trace.resolved = addresses if len(addresses) == 1 else tuple(sorted(set(addresses)))
     trace.enter(Phase.CONNECT, clock.monotonic())
     if pinned is not None or len(addresses) == 1:
         return await _connect(pinned or addresses[0], port, network, trace)

@@ -51,7 +51,11 @@ class Expectations:
 
     def judge(self, response: ResponseReader) -> ProbeError | None:
         """The first expectation that a whole response does not meet: status, headers, then body."""
-        if not any(low <= response.status <= high for low, high in self.statuses):
+        status = response.status
+        for low, high in self.statuses:
+            if low <= status <= high:
+                break
+        else:
             return _unexpected_status(response, self.statuses)
         for name, expectation in self.headers:
             value = response.field(name.encode()) or ""

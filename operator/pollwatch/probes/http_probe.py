@@ -107,7 +107,6 @@ def _judge(response: ResponseReader, expectations: Expectations, trace: Trace) -
 
 
 def _facts(response: ResponseReader, origin: Origin, redirects: int) -> HttpFacts:
-    last_modified = response.field(b"last-modified")
     return HttpFacts(
         status=response.status,
         version=response.version,
@@ -115,15 +114,15 @@ def _facts(response: ResponseReader, origin: Origin, redirects: int) -> HttpFact
         body_bytes=response.body_bytes,
         redirects=redirects,
         tls=origin.scheme == "https",
-        last_modified=None if last_modified is None else http_date(last_modified),
+        last_modified=http_date(response.last_modified) if response.last_modified else None,
     )
 
 
 @lru_cache(maxsize=4096)
-def http_date(value: str) -> float | None:
+def http_date(value: bytes) -> float | None:
     """Unix seconds of an HTTP date (RFC 9110, section 5.6.7); `None` when it is none."""
     try:
-        moment = parsedate_to_datetime(value)
+        moment = parsedate_to_datetime(value.decode("latin-1"))
         return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
     except (ValueError, OverflowError):
         return None

@@ -34,6 +34,7 @@ class ResponseReader:
         version: `1.0` or `1.1`.
         fields: Header fields in the order received, names in lower case.
         content_length: The field's value; -1 when there is none.
+        last_modified: The field's value; empty when there is none.
         body_bytes: Length of the decoded body so far.
     """
 
@@ -56,6 +57,7 @@ class ResponseReader:
         "body_bytes",
         "content_length",
         "fields",
+        "last_modified",
         "phrase",
         "status",
         "version",
@@ -67,6 +69,7 @@ class ResponseReader:
         self.version = ""
         self.fields: list[tuple[bytes, bytes]] = []
         self.content_length = -1
+        self.last_modified = b""
         self.body_bytes = 0
         self._is_head_request = method == "HEAD"
         self._max_body_bytes = max_body_bytes
@@ -212,21 +215,14 @@ class ResponseReader:
         self._head_done = True
         self.status = status
         self.version = parser.get_http_version()
-        transfer_codings, content_codings = [], []
-        for name, value in self.fields:
-            if name == b"content-length":
-                self.content_length = int(value)  # The parser has let only digits pass.
-            elif name == b"transfer-encoding":
-                transfer_codings.append(value)
-            elif name == b"content-encoding":
-                content_codings.append(value)
+        transfer_codings, content_codings = self._read_fields()
         if self._is_head_request or status in (_NO_CONTENT, _NOT_MODIFIED):
             self._complete = True
             return
         if transfer_codings:
-            self._set_transfer_codings(b",".join(transfer_codings))
+            self._set_transfer_codings(transfer_codings)
         if content_codings:
-            self._set_content_codings(b",".join(content_codings))
+            self._set_content_codings(content_codings)
 
     def on_body(self, data: bytes) -> None:
         """Take bytes of the body, decode and count them."""
@@ -251,6 +247,20 @@ class ResponseReader:
             except ProbeError as failure:
                 self._failure = failure
                 raise
+
+    def _read_fields(self) -> tuple[bytes, bytes]:
+        """Take what the fields say about the message; return its transfer and its content codings."""
+        transfer_codings, content_codings = [], []
+        for name, value in self.fields:
+            if name == b"content-length":
+                self.content_length = int(value)  # The parser has let only digits pass.
+            elif name == b"transfer-encoding":
+                transfer_codings.append(value)
+            elif name == b"content-encoding":
+                content_codings.append(value)
+            elif name == b"last-modified":
+                self.last_modified = value
+        return b",".join(transfer_codings), b",".join(content_codings)
 
     def _set_transfer_codings(self, value: bytes) -> None:
         codings = [coding.strip().lower() for coding in value.split(b",") if coding.strip()]

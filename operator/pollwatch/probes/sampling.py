@@ -64,13 +64,14 @@ class _Deadline:
     __slots__ = ("_cancelling", "_passed", "_task", "_timer")
 
     def __init__(self, seconds: float) -> None:
-        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         if task is None:
             raise RuntimeError("a sample is taken inside a task")
         self._task: asyncio.Task[Any] = task
         self._cancelling = task.cancelling()
         self._passed = False
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._pass)
+        self._timer = loop.call_later(seconds, self._pass)
 
     def _pass(self) -> None:
         self._passed = True

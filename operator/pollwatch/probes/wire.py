@@ -48,6 +48,7 @@ class Wire(asyncio.Protocol):
     """A connection, used once: `secure` if need be, then `exchange`, then `close`."""
 
     __slots__ = (
+        "_cause",
         "_clock",
         "_early",
         "_incoming",
@@ -66,7 +67,8 @@ class Wire(asyncio.Protocol):
         self._clock = clock
         self._trace = trace
         self._transport: asyncio.Transport | None = None
-        self._lost: ProbeError | None = None
+        self._lost = False
+        self._cause: Exception | None = None
         self._step: asyncio.Future[None] | None = None
         self._receiver: Receiver | None = None
         self._early = b""
@@ -156,8 +158,9 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Learn that the connection is gone; see `asyncio.Protocol`."""
         self._transport = None
-        self._lost = _closed(self._trace) if exc is None else _lost(exc, self._trace)
-        self._end(self._lost)
+        self._lost = True
+        self._cause = exc
+        self._end_if_lost()
 
     # Between the two
 
@@ -177,8 +180,9 @@ class Wire(asyncio.Protocol):
             step.set_exception(error)
 
     def _end_if_lost(self) -> None:
-        if self._lost is not None:
-            self._end(self._lost)
+        step = self._step
+        if self._lost and step is not None and not step.done():
+            self._end(_closed(self._trace) if self._cause is None else _lost(self._cause, self._trace))
 
     def _advance(self, data: bytes) -> None:
         """Take bytes through the TLS layer if there is one, to the receiver if there is one."""
