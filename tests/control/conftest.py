@@ -1,0 +1,155 @@
+"""A cluster with our rights in it, a site to probe, and operators to start."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster.apiclient import documents_in
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.waiting import wait_until
+from tests.control.operators import CHECKS, RunningOperator, running_operator
+from tests.support.sites import Site, running_site
+
+RBAC = Path(__file__).parents[2] / "manifests" / "rbac"
+
+StartOperator = Callable[..., RunningOperator]
+
+
+@pytest.fixture(scope="session")
+def cluster(control_plane: ControlPlane) -> ControlPlane:
+    """The control plane with `manifests/rbac` applied, in an order that `kubectl apply` may choose too."""
+    documents = sorted(documents_in(RBAC), key=lambda document: document["kind"] != "Namespace")
+    control_plane.admin.apply(documents)
+    return control_plane
+
+
+@pytest.fixture
+def start_operator(cluster: ControlPlane, tmp_path: Path) -> Iterator[StartOperator]:
+    """Starts operators under the service account of `manifests/rbac`; they end with the test."""
+    kubeconfig = cluster.kubeconfig(cluster.service_account_token("pollwatch-system", "pollwatch"))
+    with ExitStack() as running:
+
+        def start(*arguments: str, kubeconfig: Path = kubeconfig) -> RunningOperator:
+            folder = tmp_path / f"operator-{len(list(tmp_path.glob('operator-*')))}"
+            folder.mkdir()
+            return running.enter_context(running_operator(kubeconfig, folder, *arguments))
+
+        yield start
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A site whose answers can be switched, in a thread of its own."""
+    found: list[Site] = []
+    ready = threading.Event()
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def main() -> None:
+        async with running_site() as site:
+            found.append(site)
+            ready.set()
+            await stop.wait()
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(main())
+
+    thread = threading.Thread(target=run, name="site")
+    thread.start()
+    assert ready.wait(30)
+    yield found[0]
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(30)
+
+
+class Checks:
+    """The Checks of one namespace, as an application team handles them."""
+
+    def __init__(self, cluster: ControlPlane, namespace: str) -> None:
+        self._admin = cluster.admin
+        self.namespace = namespace
+
+    @property
+    def path(self) -> str:
+        return f"{CHECKS}/namespaces/{self.namespace}/checks"
+
+    def create(self, name: str, **spec: Any) -> dict[str, Any]:
+        """Make a Check that is probed each second."""
+        return self._admin.post(
+            self.path,
+            {
+                "apiVersion": "pollwatch.dev/v1alpha1",
+                "kind": "Check",
+                "metadata": {"name": name},
+                "spec": {"periodSeconds": 1, "timeoutSeconds": 1} | spec,
+            },
+        )
+
+    def change(self, name: str, **spec: Any) -> None:
+        self._admin.patch(f"{self.path}/{name}", {"spec": spec})
+
+    def spoil_status(self, name: str, **status: Any) -> None:
+        """Write to the status, as only the operator should."""
+        self._admin.patch(f"{self.path}/{name}/status", {"status": status})
+
+    def delete(self, name: str) -> None:
+        self._admin.delete(f"{self.path}/{name}")
+
+    def get(self, name: str) -> dict[str, Any]:
+        return self._admin.get(f"{self.path}/{name}")
+
+    def condition(self, name: str, condition_type: str) -> dict[str, Any]:
+        """A condition; empty when it is not there."""
+        conditions = self.get(name).get("status", {}).get("conditions", [])
+        return next((one for one in conditions if one["type"] == condition_type), {})
+
+    def verdict(self, name: str) -> str:
+        return str(self.get(name).get("status", {}).get("verdict", ""))
+
+    def wait_verdict(self, name: str, verdict: str) -> dict[str, Any]:
+        """Wait for a verdict, and return the status that has it."""
+
+        def status() -> dict[str, Any] | None:
+            found: dict[str, Any] = self.get(name).get("status", {})
+            return found if found.get("verdict") == verdict else None
+
+        return wait_until(status, what=f"{name} to be {verdict}") or {}
+
+    def wait_reason(self, name: str, condition_type: str, reason: str) -> dict[str, Any]:
+        """Wait until a condition has a reason, and return it."""
+
+        def condition() -> dict[str, Any] | None:
+            found = self.condition(name, condition_type)
+            return found if found.get("reason") == reason else None
+
+        return wait_until(condition, what=f"{condition_type} of {name} to be {reason}") or {}
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """What `kubectl describe` shows."""
+        items = self._admin.get(f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")["items"]
+        return sorted(
+            (item for item in items if item["regarding"]["name"] == name),
+            key=lambda item: str(item["eventTime"]),
+        )
+
+    def wait_event(self, name: str, reason: str) -> dict[str, Any]:
+        """Wait for the first Event with a reason."""
+        return (
+            wait_until(
+                lambda: next((one for one in self.events(name) if one["reason"] == reason), None),
+                what=f"an Event {reason} for {name}",
+            )
+            or {}
+        )
+
+
+@pytest.fixture
+def checks(cluster: ControlPlane, namespace: str) -> Checks:
+    """The Checks of the test's namespace."""
+    return Checks(cluster, namespace)

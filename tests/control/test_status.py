@@ -1,0 +1,126 @@
+"""What the status of a Check should be."""
+
+from dataclasses import replace
+
+from pollwatch.api.check import Check
+from pollwatch.api.status import CheckStatus as StatusModel
+from pollwatch.control.conditions import rfc3339
+from pollwatch.control.status import CheckStatus, desired_status, read_status
+from pollwatch.plan.checks import CheckKey
+from pollwatch.plan.samples import Reason
+from pollwatch.plan.states import CheckState, Verdict
+from tests.control.documents import ACCEPTED, REJECTED
+
+NOW = 1_478_653_200.0
+
+UP = CheckState(
+    key=CheckKey("public-sites", "front-page"),
+    uid="u",
+    generation=1,
+    verdict=Verdict.UP,
+    previous=Verdict.UNKNOWN,
+    since=NOW - 5,
+    at=NOW - 5,
+    total=3,
+    up=3,
+)
+DEGRADED = replace(
+    UP,
+    verdict=Verdict.DEGRADED,
+    previous=Verdict.UP,
+    since=NOW,
+    up=2,
+    reason=Reason.UNEXPECTED_STATUS,
+    address="192.0.2.7",
+    evidence="status 500 Internal Server Error, expected 2xx",
+)
+NOT_PROBED_YET = replace(UP, verdict=Verdict.UNKNOWN, up=0)
+CANNOT_PROBE = replace(NOT_PROBED_YET, reason=Reason.RESOURCES_EXHAUSTED)
+
+
+def status(
+    state: CheckState | None = UP, held: CheckStatus | None = None, *, patient: bool = False, now: float = NOW
+) -> CheckStatus:
+    return desired_status(ACCEPTED, state=state, held=held, patient=patient, now=now)
+
+
+def test_what_is_written_is_read_back_as_the_same() -> None:
+    for state in (UP, DEGRADED, NOT_PROBED_YET, None):
+        wanted = status(state)
+        written = {name: value for name, value in wanted.document().items() if value is not None}
+        assert read_status(written) == wanted
+
+
+def test_what_is_written_fits_the_models_of_the_api() -> None:
+    for state in (UP, DEGRADED, None):
+        StatusModel.model_validate(status(state).document())
+    assert "status" in Check.model_fields
+
+
+def test_nothing_is_to_be_written_when_nothing_changed_however_much_time_passes() -> None:
+    for state in (UP, DEGRADED, CANNOT_PROBE):
+        held = status(state)
+        assert status(state, held, now=NOW + 86_400) == held
+
+
+def test_a_verdict_says_where_and_why() -> None:
+    document = status(DEGRADED).document()
+    assert document["verdict"] == "Degraded"
+    assert document["targets"] == {"total": 3, "up": 2, "summary": "2/3"}
+    assert (document["address"], document["reason"]) == ("192.0.2.7", "UnexpectedStatus")
+    assert document["message"] == "status 500 Internal Server Error, expected 2xx"
+
+
+def test_a_merge_patch_removes_the_reason_when_all_is_well_again() -> None:
+    document = status(UP, held=status(DEGRADED)).document()
+    assert [document[name] for name in ("address", "reason", "message")] == [None, None, None]
+
+
+def test_the_verdicts_time_is_when_it_began() -> None:
+    held = status(UP)
+    assert held.last_transition_time == rfc3339(UP.since)
+    assert status(DEGRADED, held).last_transition_time == rfc3339(DEGRADED.since)
+
+
+def test_an_operator_that_restarts_keeps_the_time_of_a_verdict_that_is_still_true() -> None:
+    held = status(UP)
+    found_again = replace(UP, since=NOW + 600, at=NOW + 600)
+    assert status(found_again, held, now=NOW + 600) == held
+
+
+def test_until_the_first_verdict_after_a_restart_the_status_stays_as_it_is() -> None:
+    held = status(DEGRADED)
+    assert status(None, held, patient=True, now=NOW + 5) == held
+    assert status(NOT_PROBED_YET, held, patient=True, now=NOW + 5) == held
+
+
+def test_when_no_verdict_comes_the_one_that_is_held_is_given_up() -> None:
+    held = status(DEGRADED)
+    given_up = status(None, held, patient=False, now=NOW + 60)
+    assert given_up.verdict is Verdict.UNKNOWN
+    assert given_up.last_transition_time == rfc3339(NOW + 60)
+
+
+def test_a_prober_that_cannot_probe_makes_the_verdict_unknown_at_once() -> None:
+    assert status(CANNOT_PROBE, status(UP), patient=True).verdict is Verdict.UNKNOWN
+
+
+def test_a_check_that_is_not_accepted_is_not_ready_and_has_no_verdict() -> None:
+    rejected = desired_status(REJECTED, state=UP, held=status(UP), patient=True, now=NOW)
+    accepted, ready = rejected.conditions
+    assert (accepted.type, accepted.status, accepted.reason) == ("Accepted", "False", "SecretNotFound")
+    assert (ready.type, ready.status, ready.reason) == ("Ready", "False", "NotAccepted")
+    assert (rejected.verdict, rejected.total, rejected.up) == (Verdict.UNKNOWN, 0, 0)
+
+
+def test_a_message_longer_than_the_schema_allows_is_cut() -> None:
+    long = replace(REJECTED, accepted_message="x" * 5000)
+    wanted = desired_status(long, state=None, held=None, patient=False, now=NOW)
+    StatusModel.model_validate(wanted.document())
+
+
+def test_a_status_that_somebody_spoilt_is_read_as_far_as_it_goes() -> None:
+    spoilt = read_status({"conditions": [{"type": "Ready"}], "verdict": "Sideways"})
+    assert spoilt is not None
+    assert spoilt.verdict is Verdict.UNKNOWN
+    assert status(UP, spoilt).verdict is Verdict.UP
