@@ -189,12 +189,14 @@ class ResponseReader:
 
     def on_message_begin(self) -> None:
         """Begin a response: the final one, or an interim one before it."""
-        self.phrase = b""
-        self.fields = []
+        if not self._head_done:  # Otherwise it stands behind the final one.
+            self.phrase = b""
+            self.fields = []
 
     def on_status(self, phrase: bytes) -> None:
         """Take (a part of) the reason phrase."""
-        self.phrase += phrase
+        if not self._head_done:
+            self.phrase += phrase
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field, or a trailer field, which is not looked at."""
@@ -207,7 +209,7 @@ class ResponseReader:
     def on_headers_complete(self) -> None:
         """Decide how the message ends (RFC 9112, section 6.3)."""
         parser = self._parser
-        if parser is None:
+        if parser is None or self._head_done:
             return
         status = parser.get_status_code()
         if 100 <= status < 200 and status != _SWITCHING_PROTOCOLS:  # noqa: PLR2004 - interim responses
