@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pollwatch.api.check import parse_check
 from pollwatch.api.crd import check_crd, crd_yaml
+from tests.api.documents import check_document
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.cluster.controlplane import ControlPlane
 
 COMMITTED = Path(__file__).parents[2] / "manifests" / "crds" / "pollwatch.dev_checks.yaml"
@@ -27,3 +31,74 @@ def test_the_api_server_finds_nothing_wrong_with_the_schema(control_plane: Contr
 
     assert conditions["NamesAccepted"]["status"] == "True"
     assert "NonStructuralSchema" not in conditions
+
+
+def test_each_field_is_described() -> None:
+    undescribed = [path for path, schema in fields_of(check_crd_schema()) if not schema.get("description")]
+
+    assert undescribed == ["metadata"]
+
+
+def test_strings_lists_and_mappings_that_a_user_writes_are_bounded() -> None:
+    limits = {"string": "maxLength", "array": "maxItems"}
+    unbounded = [
+        path
+        for path, schema in fields_of(check_crd_schema()["properties"]["spec"], "spec")
+        if "enum" not in schema and schema["type"] in limits and limits[schema["type"]] not in schema
+    ]
+
+    assert unbounded == []
+
+
+def test_each_list_says_how_it_is_merged() -> None:
+    lists = [schema for _, schema in fields_of(check_crd_schema()) if schema["type"] == "array"]
+
+    assert lists
+    assert all("x-kubernetes-list-type" in schema for schema in lists)
+
+
+def test_nothing_is_left_that_only_pydantic_says() -> None:
+    written = crd_yaml(check_crd())
+
+    for artefact in ("anyOf", "$ref", "title:", "default: null", "additionalProperties: false"):
+        assert artefact not in written
+
+
+def test_checks_can_be_selected_by_their_verdict(control_plane: ControlPlane, namespace: str) -> None:
+    checks = f"/apis/pollwatch.dev/v1alpha1/namespaces/{namespace}/checks"
+    for name, verdict in (("well", "Up"), ("ill", "Down")):
+        document = check_document()
+        document["metadata"] = {"name": name}
+        control_plane.admin.post(checks, document)
+        control_plane.admin.patch(f"{checks}/{name}/status", {"status": {"verdict": verdict}})
+
+    down = control_plane.admin.get(checks, fieldSelector="status.verdict=Down")
+    assert [check["metadata"]["name"] for check in down["items"]] == ["ill"]
+
+
+def test_the_api_server_fills_in_the_defaults_that_we_fill_in(
+    control_plane: ControlPlane, namespace: str
+) -> None:
+    checks = f"/apis/pollwatch.dev/v1alpha1/namespaces/{namespace}/checks"
+    document = check_document(tcp=None, http={"url": "https://www.example.org/", "tls": {}})
+    document["metadata"]["namespace"] = namespace
+    stored = control_plane.admin.post(checks, document)
+
+    assert stored["spec"]["http"]["expect"] == {"statuses": ["2xx"], "maxBodyBytes": 1048576}
+    assert parse_check(stored).spec == parse_check(document).spec
+
+
+def fields_of(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """All fields below a schema, with their paths."""
+    for name, field in schema.get("properties", {}).items():
+        below = f"{path}.{name}".removeprefix(".")
+        yield below, field
+        yield from fields_of(field, below)
+        yield from fields_of(field.get("items", {}), f"{below}[]")
+
+
+def check_crd_schema() -> dict[str, Any]:
+    """The schema of the one version."""
+    (version,) = check_crd()["spec"]["versions"]
+    schema: dict[str, Any] = version["schema"]["openAPIV3Schema"]
+    return schema

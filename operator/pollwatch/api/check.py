@@ -49,8 +49,8 @@ class CheckSpec(Model):
     suspend: bool = False
     """Stop probing. The series of the Check go until it is resumed."""
     labels: MetricLabels = Field(default_factory=dict)
-    """Labels for all series of the Check, such as `team: web`. At most 10. They must not be labels
-    that Pollwatch or Prometheus sets."""
+    """Labels for all series of the Check, such as `team: web`. They must not be labels that
+    Pollwatch or Prometheus sets."""
     http: HttpCheck | None = None
     """Probe by an HTTP request. Exactly one of `http` and `tcp` is set."""
     tcp: TcpCheck | None = None

@@ -230,9 +230,9 @@ class _Builder:
         parent.node.size += node.size
 
     def _key(self, node: Node, event: yaml.Event) -> str:
-        if isinstance(event, yaml.ScalarEvent) and isinstance(node.value, str | int | float):
-            return event.value
-        raise UnreadableError("a key must be a string", node.line)
+        if not isinstance(event, yaml.ScalarEvent):
+            raise UnreadableError("a key must be a string", node.line)
+        return event.value
 
     def _path(self, key: str) -> str:
         """Write the place of a key in the mapping that is open."""

@@ -55,7 +55,7 @@ class TargetCounts(StatusModel):
     """How many targets the Check has: one, or one for each address."""
     up: Int32
     """How many of them are Up."""
-    summary: Annotated[str, Field(max_length=16)] | None = None
+    summary: Annotated[str, Field(max_length=16)]
     """Both at a glance, such as `2/3`."""
 
 

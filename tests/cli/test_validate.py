@@ -1,0 +1,144 @@
+"""`pollwatch validate`: what a person or a pipeline sees."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from pollwatch.cli.validate import command
+from tests.corpus.corpus import FOLDER, REJECTED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+NEEDS_SECRET = """\
+apiVersion: pollwatch.dev/v1alpha1
+kind: Check
+metadata: {name: a}
+spec:
+  http:
+    url: https://www.example.org/
+    headers:
+    - name: Authorization
+      valueFrom: {secretKeyRef: {name: token, key: token}}
+"""
+MISSING = (
+    "spec.http.headers[0].valueFrom.secretKeyRef.name: there is no Secret 'token' in namespace 'default'"
+)
+
+
+def validate(*arguments: str | Path, text: str | None = None) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments], input=text)
+
+
+def test_valid_checks_are_counted_and_the_exit_code_is_0() -> None:
+    result = validate(FOLDER / "good" / "http-minimal.yaml", FOLDER / "good" / "tcp-minimal.yaml")
+
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "2 Checks are valid\n", "")
+
+
+def test_what_is_wrong_stands_on_standard_error_and_the_exit_code_is_2() -> None:
+    file = FOLDER / "bad" / "unknown-field-in-http.yaml"
+    result = validate(file)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"{file}:9: spec.http.expcet: unknown field, did you mean expect?\n"
+
+
+def test_all_files_of_a_folder_are_judged() -> None:
+    result = validate(FOLDER / "bad")
+
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == len(list((FOLDER / "bad").iterdir()))
+
+
+def test_standard_input_is_judged() -> None:
+    result = validate("-", text="kind: Check\n")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("<stdin>:1: apiVersion: required field is missing")
+
+
+def test_a_secret_that_the_files_do_not_hold_is_a_warning() -> None:
+    result = validate("-", text=NEEDS_SECRET)
+
+    assert (result.exit_code, result.stdout) == (0, "1 Check is valid, with 1 warning\n")
+    assert result.stderr == f"warning: <stdin>:9: {MISSING}\n"
+
+
+def test_with_strict_a_warning_is_an_error() -> None:
+    result = validate("-", "--strict", text=NEEDS_SECRET)
+
+    assert (result.exit_code, result.stderr) == (2, f"<stdin>:9: {MISSING}\n")
+
+
+def test_with_a_secrets_dir_a_secret_must_be_there(tmp_path: Path) -> None:
+    absent = validate("-", "--secrets-dir", tmp_path, text=NEEDS_SECRET)
+    (tmp_path / "token").mkdir()
+    (tmp_path / "token" / "token").write_text("abc")
+    present = validate("-", "--secrets-dir", tmp_path, text=NEEDS_SECRET)
+
+    assert (absent.exit_code, absent.stderr) == (2, f"<stdin>:9: {MISSING}\n")
+    assert (present.exit_code, present.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "name", ["secret-key-not-found", "secret-value-with-line-break", "ca-not-pem", "regex-with-lookahead"]
+)
+def test_what_the_operator_would_reject_is_an_error(name: str) -> None:
+    (file,) = (each for each in REJECTED if each.stem == name)
+
+    assert validate(file).exit_code == 2
+
+
+def test_a_credential_in_plain_sight_is_a_warning() -> None:
+    text = NEEDS_SECRET.replace("valueFrom: {secretKeyRef: {name: token, key: token}}", "value: Bearer abc")
+    result = validate("-", text=text)
+
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "warning: <stdin>:9: spec.http.headers[0].value: all who may read the Check can read"
+        " this Authorization; use valueFrom.secretKeyRef\n"
+    )
+
+
+def test_json_has_a_stable_shape() -> None:
+    result = validate("-", "-o", "json", text=NEEDS_SECRET)
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {
+        "checks": 1,
+        "findings": [
+            {
+                "severity": "warning",
+                "file": "<stdin>",
+                "line": 9,
+                "path": "spec.http.headers[0].valueFrom.secretKeyRef.name",
+                "message": "there is no Secret 'token' in namespace 'default'",
+                "reason": "SecretNotFound",
+            }
+        ],
+    }
+
+
+def test_json_is_written_of_bad_files_too() -> None:
+    result = validate("-", "-o", "json", text="kind: Chek\n")
+
+    assert (result.exit_code, result.stderr) == (2, "")
+    assert [finding["severity"] for finding in json.loads(result.stdout)["findings"]] == ["error"]
+
+
+def test_no_secret_is_in_what_is_said() -> None:
+    text = (
+        NEEDS_SECRET
+        + '---\n{apiVersion: v1, kind: Secret, metadata: {name: token}, stringData: {token: "hunter2\\n"}}\n'
+    )
+    result = validate("-", text=text)
+
+    assert result.exit_code == 2
+    assert "hunter2" not in result.output
