@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.sites import Place, open_site
+from tests.cli.places import Place, open_site
 
 
 @pytest.fixture

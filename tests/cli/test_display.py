@@ -106,6 +106,12 @@ def test_transitions_and_notes_stand_below_the_table_the_newest_last() -> None:
     assert "◐ Degraded  immigration  3 of 4 up  192.0.2.4 UnexpectedStatus: expected status" in lines[-1]
 
 
+def test_a_problem_is_folded_and_not_cut_short() -> None:
+    problem = "checks/a.yaml:7: spec.http.expcet: unknown field, did you mean expect?"
+    lines = drawn(Dashboard(view([], [Note(at=NOON, text=problem, problem=True)])), width=50)
+    assert words_of(" ".join(lines[-2:])).endswith(f"▸ {problem}")
+
+
 def test_markup_in_names_and_evidence_is_shown_and_not_obeyed() -> None:
     lines = drawn(Dashboard(view([check("ferry", Verdict.UP)], [Note(at=NOON, text="[red]gone[/red]")])))
     assert lines[-1].endswith("▸ [red]gone[/red]")
@@ -124,7 +130,9 @@ def test_the_screen_is_never_overrun(
         check(f"check-{number}", verdict, [target(f"192.0.2.{n}", verdict) for n in range(size)])
         for number, (size, verdict) in enumerate(sizes)
     ]
-    happenings = [Note(at=NOON, text="something long " * 20)] * notes
+    happenings = [
+        Note(at=NOON, text="something long " * 20, problem=number % 3 == 0) for number in range(notes)
+    ]
     lines = drawn(Dashboard(view(checks, happenings)), width, height)
     assert len(lines) <= height
     assert all(len(line) <= width for line in lines)

@@ -15,7 +15,7 @@ import pytest
 
 from pollwatch.cli.embedded import DEFAULT_LISTEN
 from tests.cli.commands import ENVIRONMENT, Running, pollwatch
-from tests.cli.sites import Place
+from tests.cli.places import Place
 
 TRANSITION = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (Unknown|Up|Degraded|Down) -> \w+ \S+/\S+")
 

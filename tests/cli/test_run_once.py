@@ -8,7 +8,7 @@ import pytest
 
 from demo.website import Answer
 from tests.cli.commands import pollwatch
-from tests.cli.sites import Place
+from tests.cli.places import Place
 
 SECRET = "tok-3f9c"
 

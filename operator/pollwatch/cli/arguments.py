@@ -74,7 +74,7 @@ def ca_certificates(file: Path) -> str:
         BadInputError: It is not readable or holds none.
     """
     try:
-        pem = file.read_text()
+        pem = file.read_text(encoding="ascii")
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
     except (OSError, UnicodeDecodeError, ssl.SSLError) as error:
         raise BadInputError([f"--ca {file}: no certificates in PEM could be read from it"]) from error

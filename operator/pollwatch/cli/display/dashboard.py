@@ -34,8 +34,7 @@ class Dashboard:
         yield Rule(style="dim")
         yield table(self.view, blocks, options.max_width)
         yield Rule(style="dim")
-        for happening in self.view.happenings[-max(1, height - FRAME - used) :]:
-            yield happening_line(happening, self.view)
+        yield from newest(self.view, console, options.max_width, max(1, height - FRAME - used))
 
 
 def title(view: View) -> Table:
@@ -51,9 +50,21 @@ def title(view: View) -> Table:
     return line
 
 
+def newest(view: View, console: Console, width: int, height: int) -> list[Text]:
+    """Write as many of the last transitions and notes as fit; problems are not cut short but folded."""
+    lines: list[Text] = []
+    for happening in reversed(view.happenings):
+        line = happening_line(happening, view)
+        lines[:0] = [line] if line.no_wrap else line.wrap(console, width)
+        if len(lines) >= height:
+            break
+    return lines[-height:]
+
+
 def happening_line(happening: Happening, view: View) -> Text:
-    """Write a transition or a note in one line."""
-    line = Text(no_wrap=True, overflow="ellipsis")
+    """Write a transition or a note; only a problem may take more than one line."""
+    folded = isinstance(happening, Note) and happening.problem
+    line = Text(no_wrap=not folded, overflow="fold" if folded else "ellipsis")
     line.append(f"{wall_time(happening.at)}  ", "dim")
     if isinstance(happening, Note):
         return line.append(f"▸ {happening.text}", "bold red" if happening.problem else "bold cyan")
