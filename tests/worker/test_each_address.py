@@ -169,14 +169,24 @@ def test_an_older_answer_does_not_undo_a_newer_one() -> None:
     bench, check = WorkerBench(), make_each_address(period=10.0)
     bench.resolve_to(A, B)
     bench.apply(check)
-    bench.takes = lambda target: 4.9 if target.address == A else 0.1
-    first_seen: list[list[str | None]] = []
-    bench.run(
-        60.0,
-        lambda: bench.resolve_to(A, B, C),
-        *(step for _ in range(600) for step in (0.1, lambda: first_seen.append(bench.addresses(check.key)))),
-    )
-    with_c = [C in addresses for addresses in first_seen]
+    # A's probes last nearly a period: while B is probed, one of A is under way that began before.
+    bench.takes = lambda target: 9.5 if target.address == A else 0.1
+    with_c: list[bool] = []
+
+    def find(target: Target) -> Sample:
+        if target.address == B:
+            bench.resolve_to(A, B, C)
+            return bench.find(target)
+        return make_sample(address=target.address, resolved=(A, B))
+
+    def let_c_appear_to_b_first() -> None:
+        bench.find = find
+
+    def look() -> None:
+        with_c.append(C in bench.addresses(check.key))
+
+    bench.run(60.0, let_c_appear_to_b_first, *(step for _ in range(400) for step in (0.1, look)))
+    assert with_c[-1]
     assert with_c == sorted(with_c)
 
 
