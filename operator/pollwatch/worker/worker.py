@@ -97,12 +97,10 @@ class Worker:
 
     async def run(self) -> None:
         """Probe until `stop`. What is under way then is left to `drain`."""
-        taking_up = asyncio.create_task(self._take_up_all())
-        try:
+        async with asyncio.TaskGroup() as tasks:
+            taking_up = tasks.create_task(self._take_up_all())
             await self._services.schedule.run()
-        finally:
             taking_up.cancel()
-            await asyncio.wait([taking_up])
 
     def stop(self) -> None:
         """Start no more probes; `run` returns."""
