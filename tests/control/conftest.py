@@ -1,9 +1,10 @@
 """A cluster with our rights in it, a site to probe, and operators to start."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +43,16 @@ def start_operator(cluster: ControlPlane, tmp_path: Path) -> Iterator[StartOpera
         yield start
 
 
-@pytest.fixture
-def site() -> Iterator[Site]:
-    """A site whose answers can be switched, in a thread of its own."""
+@contextmanager
+def threaded_site(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
+    """A site in a thread of its own: it answers while the test waits for something else."""
     found: list[Site] = []
     ready = threading.Event()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
 
     async def main() -> None:
-        async with running_site() as site:
+        async with running_site(tls=tls) as site:
             found.append(site)
             ready.set()
             await stop.wait()
@@ -62,10 +63,19 @@ def site() -> Iterator[Site]:
 
     thread = threading.Thread(target=run, name="site")
     thread.start()
-    assert ready.wait(30)
-    yield found[0]
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(30)
+    try:
+        assert ready.wait(30)
+        yield found[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(30)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A site whose answers can be switched."""
+    with threaded_site() as site:
+        yield site
 
 
 class Checks:

@@ -1,6 +1,8 @@
 """The operator as users run it: a process of its own, under its own service account."""
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -58,6 +60,15 @@ class RunningOperator:
             if line.startswith(prefix) and all(label in name for label in labels):
                 found[name] = float(value)
         return found
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """The process stands still (SIGSTOP) inside the `with` block."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     def stop(self) -> int:
         """Send SIGTERM, and return the exit code."""
