@@ -1,5 +1,6 @@
 """What a person reads: the live table, plain lines, the summary."""
 
+import logging
 from dataclasses import replace
 
 import pytest
@@ -7,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pollwatch.cli.display import words
-from pollwatch.cli.display.board import Board, Now
+from pollwatch.cli.display.board import Board, Now, Tally
 from pollwatch.cli.display.dashboard import Dashboard
 from pollwatch.cli.display.fit import fit
 from pollwatch.cli.display.lines import plain_line, worth_a_line
+from pollwatch.cli.display.live import held_back_logs
 from pollwatch.cli.display.sparkline import sparkline
-from pollwatch.cli.display.summary import summary
+from pollwatch.cli.display.summary import MOST, summary
 from pollwatch.cli.display.view import CheckRow, Happening, Note, Point
 from pollwatch.plan.checks import CheckKey, CheckPlan, Target, TcpProbe
 from pollwatch.plan.samples import Outcome, Reason, Sample
@@ -169,7 +171,7 @@ def test_on_a_tiny_screen_the_worst_check_stays() -> None:
     checks = [check("ferry", Verdict.UP), degraded(), check("mail", Verdict.UP)]
     assert [block.check.key.name for block in fit(checks, 2)] == ["immigration"]
     lines = drawn(Dashboard(view(checks)), height=10)
-    assert words_of(the_line(lines, "more Checks")) == "... and 2 more Checks 2 Up"
+    assert words_of(the_line(lines, "more")) == "... and 2 more 2 Up"
 
 
 def test_the_sparkline_starts_at_zero_keeps_the_newest_and_crosses_failures() -> None:
@@ -275,6 +277,17 @@ def test_the_summary_tells_how_long_each_verdict_held() -> None:
     assert words_of(the_line(lines, "ferry")) == "public-sites/ferry 1 0 0 %"
 
 
+def test_a_summary_of_many_checks_shows_those_that_failed_and_counts_the_rest() -> None:
+    tallies = [(CheckKey("n", f"check-{number}"), Tally(attempts=10)) for number in range(100)]
+    tallies[70] = (CheckKey("n", "bad"), Tally(attempts=10, failures=1))
+    tallies[80] = (CheckKey("n", "worse"), Tally(attempts=10, failures=9))
+    lines = drawn(summary(tallies, started=NOON, ended=NOON + 10), height=200)
+    assert "bad" in "".join(lines)
+    assert "worse" in "".join(lines)
+    assert lines[-1] == f"... and {100 - MOST} more Checks: 0 of {10 * (100 - MOST)} probes failed"
+    assert len(lines) == MOST + 3
+
+
 def test_a_long_timeline_shows_its_end_and_says_that_there_was_more() -> None:
     board = Board(NoonClock(), histories=False)
     for number in range(100):
@@ -283,3 +296,12 @@ def test_a_long_timeline_shows_its_end_and_says_that_there_was_more() -> None:
     line = the_line(drawn(summary(board.tallies, started=NOON, ended=NOON + 100), width=200), "immigration")
     assert "... Up 1 s, Down 1 s" in line
     assert line.count(" 1 s") == 8
+
+
+def test_what_is_logged_while_the_table_is_shown_is_printed_after_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with held_back_logs():
+        logging.getLogger("pollwatch.test").error("a defect")
+        assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "a defect\n"

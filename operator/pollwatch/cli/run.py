@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 import uvloop
+from rich.console import Console
 
+from pollwatch.cli.display.dashboard import happening_line
 from pollwatch.cli.display.lines import plain_line
 from pollwatch.cli.display.live import LiveTable
 from pollwatch.cli.display.stream import LineStream
@@ -42,6 +44,8 @@ Story = Callable[[Embedded], Awaitable[None]]
 """Something that goes on beside a run, and ends it when it returns."""
 
 
+LOGGED = 20
+"""Transitions that are printed when the table has left the terminal."""
 EXIT_CODES = """\b
 Exit codes:
   0  ended by Ctrl-C, SIGTERM or --for; with --once: all Checks are Up
@@ -152,7 +156,16 @@ async def probe(sources: Sources, plan: Plan, settings: Settings, *, story: Stor
     finally:
         await network.aclose()
     last_words = console(sys.stderr) if settings.as_json else out
+    if table:
+        _leave_log(run, out)
     last_words.print(summary(run.board.tallies, started=run.started, ended=network.clock.time()))
+
+
+def _leave_log(run: Embedded, out: Console) -> None:
+    """Print the last transitions where the table was: it leaves nothing behind that could be scrolled to."""
+    view = run.view()
+    for happening in view.happenings[-LOGGED:]:
+        out.print(happening_line(happening, one_namespace=view.one_namespace))
 
 
 def _lines(run: Embedded, *, as_json: bool) -> LineStream:

@@ -54,14 +54,14 @@ def newest(view: View, console: Console, width: int, height: int) -> list[Text]:
     """Write as many of the last transitions and notes as fit; problems are not cut short but folded."""
     lines: list[Text] = []
     for happening in reversed(view.happenings):
-        line = happening_line(happening, view)
+        line = happening_line(happening, one_namespace=view.one_namespace)
         lines[:0] = [line] if line.no_wrap else line.wrap(console, width)
         if len(lines) >= height:
             break
     return lines[-height:]
 
 
-def happening_line(happening: Happening, view: View) -> Text:
+def happening_line(happening: Happening, *, one_namespace: bool) -> Text:
     """Write a transition or a note; only a problem may take more than one line."""
     folded = isinstance(happening, Note) and happening.problem
     line = Text(no_wrap=not folded, overflow="fold" if folded else "ellipsis")
@@ -69,7 +69,7 @@ def happening_line(happening: Happening, view: View) -> Text:
     if isinstance(happening, Note):
         return line.append(f"▸ {happening.text}", "bold red" if happening.problem else "bold cyan")
     line.append_text(sign(happening.verdict, f"{happening.verdict:<8}"))
-    name = happening.key.name if view.one_namespace else str(happening.key)
+    name = happening.key.name if one_namespace else str(happening.key)
     line.append("  ".join(part for part in (f"  {name}", targets_up(happening)) if part))
     why = because(happening)
     return line.append(f"  {why}", "dim") if why else line

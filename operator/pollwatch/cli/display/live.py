@@ -1,7 +1,10 @@
 """The live table on a terminal: drawn a few times a second, gone when the run ends."""
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from logging.handlers import MemoryHandler
 
 from rich.console import Console
 from rich.live import Live
@@ -11,6 +14,8 @@ from pollwatch.cli.display.view import Happening, View
 
 INTERVAL = 0.25
 """Seconds between two drawings: countdowns move, and a terminal far away keeps up."""
+MOST_LOGS = 1_000
+"""Log records that are held back while the table is on the screen."""
 
 
 class LiveTable:
@@ -38,7 +43,7 @@ class LiveTable:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        with live:
+        with held_back_logs(), live:
             while not ended.is_set():
                 await asyncio.to_thread(live.update, Dashboard(self._view()), refresh=True)
                 try:
@@ -46,3 +51,16 @@ class LiveTable:
                         await ended.wait()
                 except TimeoutError:
                     pass
+
+
+@contextmanager
+def held_back_logs() -> Iterator[None]:
+    """Keep what is logged until the table has left the screen, where it would be painted over."""
+    root = logging.getLogger()
+    held = MemoryHandler(MOST_LOGS, flushLevel=logging.CRITICAL + 1, target=logging.StreamHandler())
+    root.addHandler(held)
+    try:
+        yield
+    finally:
+        root.removeHandler(held)
+        held.close()

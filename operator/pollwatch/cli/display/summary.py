@@ -13,13 +13,15 @@ from pollwatch.plan.checks import CheckKey
 
 LAST = 8
 """Verdicts of a timeline that are shown."""
+MOST = 40
+"""Checks that are shown, those with the most failures."""
 
 
 def summary(tallies: Sequence[tuple[CheckKey, Tally]], *, started: float, ended: float) -> RenderableType:
     """Say how many probes each Check had, how many failed, and how its verdict went over time.
 
     Args:
-        tallies: Of each Check, in the order they are shown.
+        tallies: Of each Check.
         started: When probing began, Unix seconds.
         ended: When it ended, Unix seconds.
     """
@@ -41,7 +43,8 @@ def summary(tallies: Sequence[tuple[CheckKey, Tally]], *, started: float, ended:
     for column in drawn.columns[1:4]:
         column.justify = "right"
     drawn.columns[0].overflow = "fold"
-    for key, tally in tallies:
+    worst = sorted(tallies, key=lambda item: -item[1].failures)
+    for key, tally in sorted(worst[:MOST], key=lambda item: item[0]):
         drawn.add_row(
             str(key),
             str(tally.attempts),
@@ -49,7 +52,8 @@ def summary(tallies: Sequence[tuple[CheckKey, Tally]], *, started: float, ended:
             share(tally.failures, tally.attempts),
             timeline(tally, ended),
         )
-    return Group(head, drawn)
+    rest = [tally for _, tally in worst[MOST:]]
+    return Group(head, drawn, *([_counted(rest)] if rest else []))
 
 
 def timeline(tally: Tally, ended: float) -> Text:
@@ -59,3 +63,11 @@ def timeline(tally: Tally, ended: float) -> Text:
     text = Text("... " if tally.changes > LAST else "")
     shown = [Text(f"{verdict} {span(seconds)}", STYLES[verdict]) for verdict, seconds in spans[-LAST:]]
     return text.append_text(Text(", ").join(shown))
+
+
+def _counted(tallies: Sequence[Tally]) -> Text:
+    """Say in one line what came of the Checks that are not shown."""
+    failures, attempts = sum(tally.failures for tally in tallies), sum(tally.attempts for tally in tallies)
+    return Text(
+        f"... and {count(len(tallies), 'more Check')}: {failures} of {count(attempts, 'probe')} failed", "dim"
+    )

@@ -60,7 +60,7 @@ def table(view: View, blocks: Sequence[Block], width: int) -> Table:
     hidden = Counter(view.verdicts)
     hidden.subtract(block.check.verdict for block in blocks)
     if hidden.total():
-        name = Text(f"... and {count(hidden.total(), 'more Check')}", "dim")
+        name = Text(f"... and {hidden.total()} more", "dim")
         drawn.add_row("", name, Text(tally(hidden.elements()), "dim"))
     return drawn
 
