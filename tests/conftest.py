@@ -1,3 +1,9 @@
 """Fixtures that every test may ask for."""
 
+from hypothesis import settings
+
 pytest_plugins = ["tests.cluster.fixtures", "tests.support.no_skips"]
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("pollwatch", deadline=None)
+settings.load_profile("pollwatch")

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
@@ -13,8 +13,9 @@ import pytest
 from pollwatch.plan.checks import Target
 from pollwatch.series.exposition import Exposition
 from pollwatch.series.store import SeriesStore
-from pollwatch.worker.asgi import App, Receive, Scope, Send, reply
+from pollwatch.worker.asgi import App, Message, Receive, Scope, Send, reply
 from pollwatch.worker.health import Health, LoopMonitor, WorkerMetrics
+from pollwatch.worker.scrape import ScrapeApp
 from pollwatch.worker.serve import HttpServer
 from tests.support.clock import FakeClock
 from tests.support.exposition import parse, values
@@ -211,6 +212,38 @@ async def test_the_loop_runs_on_while_ten_thousand_checks_are_scraped() -> None:
         ticking.cancel()
     # A slice at a time: the loop was free at least once for each of some 300 slices.
     assert ticks - before > 200
+
+
+async def test_the_loop_has_its_turn_after_each_slice_even_when_the_client_is_never_slow() -> None:
+    class TwentySlices:
+        def render(self, exposition: Exposition) -> Iterator[bytes]:
+            del exposition
+            return iter([b"x"] * 20)
+
+    class OpenTransport(asyncio.Transport):
+        def is_closing(self) -> bool:
+            return False
+
+    async def send(message: Message) -> None:
+        del message
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0)
+            ticks += 1
+
+    app = ScrapeApp([TwentySlices()], max_concurrent=1, stall_seconds=30, count=lambda _: None)
+    extensions = {"pollwatch.connection": {"transport": OpenTransport()}}
+    ticking = asyncio.create_task(tick())
+    await app({"type": "http", "method": "GET", "headers": [], "extensions": extensions}, receive, send)
+    ticking.cancel()
+    assert ticks >= 19
 
 
 async def test_the_server_leaves_signals_to_its_host() -> None:

@@ -78,8 +78,6 @@ class Layout(Generic[Source]):
         order = (*self.moving.metrics, *self.steady.metrics, *self.rows.metrics)
         self.position = {metric.name: index for index, metric in enumerate(order)}
         """Where the chunk of a family is among those of a target."""
-        self.nothing = (b"",) * len(order)
-        """The chunks of a target that exposes nothing."""
         self._accumulates = tuple(metric.type.accumulates for metric in order)
 
     def only_accumulating(self, chunks: Sequence[bytes]) -> tuple[bytes, ...]:

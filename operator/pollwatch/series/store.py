@@ -39,28 +39,20 @@ class Series(Generic[Source]):
     thousands of these, and a collection holds the event loop.
     """
 
-    __slots__ = ("_closed", "_row_chunks", "_rows", "_steady", "_steady_chunks", "chunks", "labels", "layout")
+    __slots__ = ("_row_chunks", "_rows", "_steady", "_steady_chunks", "chunks", "labels", "layout")
 
     def __init__(self, layout: Layout[Source], labels: Sequence[tuple[str, str]]) -> None:
         self.layout = layout
         self.labels = ("{" + label_pairs(labels)).encode()
         """What tells whose series it is, as it stands on each line."""
-        self.chunks: tuple[bytes, ...] = layout.nothing
+        self.chunks: tuple[bytes, ...] = ()
         """The text of each family, at `layout.position`; empty where there is no series."""
-        self._closed = False
         self._steady: tuple[float, ...] = ()
         self._rows: tuple[tuple[Row, ...], ...] = ()
         self._steady_chunks: tuple[bytes, ...] = ()
         self._row_chunks: tuple[bytes, ...] = ()
 
-    def close(self) -> None:
-        """Expose nothing from now on, not even to a scrape that is under way."""
-        self._closed = True
-        self.chunks = self.layout.nothing
-
     def _expose(self, source: Source, *, gauges: bool = True) -> None:
-        if self._closed:
-            return
         layout = self.layout
         steady = layout.steady.read(source)
         if steady != self._steady:
@@ -199,7 +191,6 @@ class SeriesStore:
         return series
 
     def _close(self, series: Series[Any]) -> None:
-        series.close()
         self._members[series.layout].discard(series)
         if self._by_labels.get(series.labels) is series:
             del self._by_labels[series.labels]
