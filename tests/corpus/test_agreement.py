@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pollwatch.api.check import Check, parse_check
 from pollwatch.api.labels import RESERVED
 from pollwatch.api.problems import Invalid
+from pollwatch.probes.urls import parse_url
 from tests.cluster.apiclient import ApiError
 
 if TYPE_CHECKING:
@@ -153,6 +154,16 @@ AUTHORITIES = st.text("aZ09-_.:[]@%#/?x ", max_size=24) | st.sampled_from(
     ]
 )
 PORTS = st.sampled_from(["", ":", ":0", ":1", ":080", ":65535", ":65536", ":99999", ":x", ":+1"])
+
+
+@given(
+    url=st.from_regex(
+        r"(?i:https?)://([a-zA-Z0-9_.-]{1,14}|\[[0-9a-f:]{2,20}\])(:[0-9]{1,5})?([/?][!-~]*)?", fullmatch=True
+    )
+)
+def test_a_url_that_is_taken_can_be_requested(url: str) -> None:
+    if judgement_offline({"http": {"url": url}}) == "taken":
+        assert parse_url(url).origin.scheme in {"http", "https"}
 
 
 @against_the_api_server

@@ -46,11 +46,15 @@ class Model(BaseModel):
     rules: ClassVar[tuple[Rule, ...]] = ()
     """Statements about fields against each other."""
 
+    ignored_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields that may be there and are neither judged nor kept."""
+
     @classmethod
     @cache
     def field_names(cls) -> tuple[str, ...]:
         """Names of the fields as documents spell them, in order of declaration."""
-        return tuple(field.alias or name for name, field in cls.model_fields.items())
+        declared = (field.alias or name for name, field in cls.model_fields.items())
+        return (*declared, *sorted(cls.ignored_fields))
 
     @classmethod
     @cache
@@ -79,8 +83,8 @@ class Model(BaseModel):
         if not isinstance(data, dict):
             return handler(data)
         names = cls.field_names()
-        document = {name: value for name, value in data.items() if value is not None or name not in names}
-        errors = [_unknown_field(name, names) for name in document if name not in names]
+        errors = [_unknown_field(name, names) for name in data if name not in names]
+        document = {name: value for name, value in data.items() if value is not None}
         try:
             model = handler(document)
         except ValidationError as error:

@@ -70,11 +70,12 @@ class Check(Model):
     `status` is no part of it: what the operator found is not read back as input.
     """
 
+    ignored_fields: ClassVar[frozenset[str]] = frozenset({"status"})
+
     api_version: Literal["pollwatch.dev/v1alpha1"]
     kind: Literal["Check"]
     metadata: Metadata
     spec: CheckSpec
-    status: Any = Field(default=None, exclude=True, repr=False)
 
     @property
     def key(self) -> CheckKey:

@@ -1,6 +1,6 @@
 """`metadata` of a Check: what Kubernetes gives every object."""
 
-from typing import Annotated, Any
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -22,20 +22,25 @@ NamespaceName = Annotated[
 
 
 class Metadata(Model):
-    """The fields of `ObjectMeta`. Those that Pollwatch does not read are taken as they are."""
+    """The fields of `ObjectMeta` that Pollwatch reads."""
+
+    ignored_fields: ClassVar[frozenset[str]] = frozenset(
+        {
+            "annotations",
+            "creationTimestamp",
+            "deletionGracePeriodSeconds",
+            "deletionTimestamp",
+            "finalizers",
+            "generateName",
+            "labels",
+            "managedFields",
+            "ownerReferences",
+            "resourceVersion",
+            "selfLink",
+        }
+    )
 
     name: ObjectName
     namespace: NamespaceName = DEFAULT_NAMESPACE
     uid: str = ""
     generation: int = 0
-    resource_version: str = ""
-    labels: dict[str, str] = Field(default_factory=dict)
-    annotations: dict[str, str] = Field(default_factory=dict)
-    creation_timestamp: Any = None
-    deletion_timestamp: Any = None
-    deletion_grace_period_seconds: Any = None
-    finalizers: Any = None
-    generate_name: Any = None
-    managed_fields: Any = None
-    owner_references: Any = None
-    self_link: Any = None
