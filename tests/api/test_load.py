@@ -180,9 +180,10 @@ def test_paths_that_lead_nowhere_get_one_line_each(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
 
-    assert told(load_paths(tmp_path / "missing.yaml", empty), tmp_path) == [
+    assert told(load_paths(tmp_path / "missing.yaml", empty, "a" * 5000), tmp_path) == [
         "missing.yaml: cannot be read: no such file or directory",
         "empty: the folder holds no .yaml, .yml or .json file",
+        f"{'a' * 5000}: cannot be read: file name too long",
     ]
 
 

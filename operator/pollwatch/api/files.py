@@ -41,7 +41,11 @@ def read_files(paths: Sequence[str], *, stdin: BinaryIO) -> Iterator[SourceFile 
                 seen.add(STDIN)
                 yield _decoded(STDIN_NAME, stdin.read(MAX_FILE_BYTES + 1), is_named=True)
             continue
-        files = files_at(Path(path))
+        try:
+            files = files_at(Path(path))
+        except OSError as error:
+            yield _unreadable(path, error)
+            continue
         if not files:
             yield Problem(path="", file=path, message="the folder holds no .yaml, .yml or .json file")
         for file in files:
@@ -52,7 +56,11 @@ def read_files(paths: Sequence[str], *, stdin: BinaryIO) -> Iterator[SourceFile 
 
 
 def files_at(path: Path) -> list[Path]:
-    """Return a file, or the files of a folder, as they stand now."""
+    """Return a file, or the files of a folder, as they stand now.
+
+    Raises:
+        OSError: The path itself cannot be looked at.
+    """
     if not path.is_dir():
         return [path]
     return sorted(
@@ -69,9 +77,13 @@ def _read(file: Path, *, is_named: bool) -> SourceFile | Problem:
         with file.open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        return Problem(path="", file=str(file), message=f"cannot be read: {reason}")
+        return _unreadable(str(file), error)
     return _decoded(str(file), content, is_named=is_named)
+
+
+def _unreadable(name: str, error: OSError) -> Problem:
+    reason = (error.strerror or type(error).__name__).lower()
+    return Problem(path="", file=name, message=f"cannot be read: {reason}")
 
 
 def _decoded(name: str, content: bytes, *, is_named: bool) -> SourceFile | Problem:

@@ -1,7 +1,7 @@
-"""Spelling of hosts, ports and URLs, as rules for the API server and for us."""
+"""Hosts, ports and URLs: their spelling, as rules for the API server and for us."""
 
 import ipaddress
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -92,6 +92,15 @@ HostPort = Annotated[
     *_host_rules(before="^", after=":[0-9]+$"),
 ]
 """A host and a port; an IPv6 address stands in brackets."""
+
+Resolution = Annotated[
+    Literal["Any", "EachAddress"],
+    Field(
+        description="How the addresses of the host become targets. `Any`: one target, each probe connects to"
+        " one address as a visitor would. `EachAddress`: a target for each address, so that one bad backend"
+        " shows as Degraded."
+    ),
+]
 
 ServerName = Annotated[
     str,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from pollwatch.api.base import Model
-from pollwatch.api.hosts import HttpUrl
+from pollwatch.api.hosts import HttpUrl, Resolution
 from pollwatch.api.key_selectors import SecretKeySelector
 from pollwatch.api.rules import Pattern, Rule, exactly_one, matcher, matching, not_matching
 from pollwatch.api.tls import Tls
@@ -204,7 +204,4 @@ class HttpCheck(Model):
     """What the answer must be for the probe to succeed."""
     tls: Tls | None = None
     """How the server is authenticated when the URL, or one it redirects to, is https."""
-    resolve: Literal["Any", "EachAddress"] = "Any"
-    """How the addresses of the host become targets. `Any`: one target, each probe connects to one
-    address as a visitor would. `EachAddress`: a target for each address, so that one bad backend
-    shows as Degraded."""
+    resolve: Resolution = "Any"

@@ -1,9 +1,7 @@
 """`spec.tcp`: the connection to open."""
 
-from typing import Literal
-
 from pollwatch.api.base import Model
-from pollwatch.api.hosts import HostPort
+from pollwatch.api.hosts import HostPort, Resolution
 from pollwatch.api.tls import Tls
 
 
@@ -14,7 +12,4 @@ class TcpCheck(Model):
     """Host and port to connect to, such as `db.example.org:5432` or `[2001:db8::1]:443`."""
     tls: Tls | None = None
     """Do a TLS handshake once connected, and authenticate the server in this way."""
-    resolve: Literal["Any", "EachAddress"] = "Any"
-    """How the addresses of the host become targets. `Any`: one target, each probe connects to one
-    address as a visitor would. `EachAddress`: a target for each address, so that one bad backend
-    shows as Degraded."""
+    resolve: Resolution = "Any"

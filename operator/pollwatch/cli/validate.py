@@ -1,5 +1,6 @@
 """`pollwatch validate`: say what is wrong in Check files, before a cluster does."""
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -69,9 +70,14 @@ def command(paths: tuple[str, ...], secrets_dir: Path | None, *, strict: bool, o
     expressions compile, are the Secrets and ConfigMaps there and usable? Those may stand in the
     same files. One that does not is a warning only, since the cluster may have it.
 
+    With -o json: {"checks": how many are valid, "findings": [{"severity": "error" or "warning",
+    "file", "line", "path", "message", "reason"}]}; file and line are null where there is none.
+
     Exits with 0 when all Checks are valid, and with 2 when one is not.
     """
-    loaded = load(paths, stdin=sys.stdin.buffer)
+    # Python has no standard input when the caller closed it.
+    stdin = io.BytesIO() if sys.stdin is None else sys.stdin.buffer
+    loaded = load(paths, stdin=stdin)
     given = GivenResources(secrets=loaded.secrets, config_maps=loaded.config_maps)
     resources: Resources = given
     elsewhere = {AcceptedReason.SECRET_NOT_FOUND, AcceptedReason.CONFIG_MAP_NOT_FOUND}
