@@ -32,7 +32,6 @@ def test_the_first_sample_makes_each_address_a_target_and_counts_for_the_one_it_
     bench.run(0.15)
     assert bench.addresses(check.key) == [A, B, D]
     assert attempts(bench) == {A: 1, B: 0, D: 0}
-    assert [(state.total, state.up) for state in bench.states()] == [(3, 1)]
 
 
 def test_the_other_addresses_are_probed_right_after_they_were_found() -> None:
@@ -44,6 +43,51 @@ def test_the_other_addresses_are_probed_right_after_they_were_found() -> None:
     assert sorted(target.address or "" for target in bench.probed[1:]) == [B, D]
     assert attempts(bench) == {A: 1, B: 1, D: 1}
     assert bench.states()[-1].up == 3
+
+
+def test_the_first_verdict_waits_for_a_sample_of_each_address() -> None:
+    bench, check = WorkerBench(), make_each_address(period=3_600.0)
+    bench.resolve_to(A, B, C, down=[A], failure=ANSWER_500)
+    bench.apply(check)
+    bench.run(1.0)
+    assert [(state.verdict, state.total, state.up) for state in bench.states()] == [(Verdict.DEGRADED, 3, 2)]
+
+
+def test_the_first_verdict_does_not_wait_for_ever_for_an_address_that_is_never_sampled() -> None:
+    bench, check = WorkerBench(), make_each_address(period=10.0)
+    bench.resolve_to(A, B)
+    bench.takes = lambda target: 10_000.0 if target.address == B else 0.1
+    bench.apply(check)
+    bench.run(60.0)
+    assert [(state.verdict, state.total, state.up) for state in bench.states()] == [(Verdict.UP, 2, 1)]
+
+
+def test_a_name_that_moves_to_other_addresses_keeps_its_verdict_until_they_are_sampled() -> None:
+    bench, check = WorkerBench(), make_each_address()
+    bench.resolve_to(A, B)
+    bench.apply(check)
+    bench.run(60.0, lambda: bench.resolve_to(C, D), 60.0)
+    assert bench.addresses(check.key) == [C, D]
+    assert bench.verdicts() == [Verdict.UP]
+
+
+def test_an_address_that_refuses_connections_is_named_all_the_same() -> None:
+    bench, check = WorkerBench(), make_each_address()
+    bench.resolve_to(A, B)
+    bench.apply(check)
+    refused = make_sample(Reason.CONNECT_REFUSED)
+
+    def refuse(target: Target) -> Sample:
+        if target.address == B:
+            return replace(refused, address="", resolved=(A, B))
+        return replace(make_sample(), address=A, resolved=(A, B))
+
+    def begin_to_refuse() -> None:
+        bench.find = refuse
+
+    bench.run(60.0, begin_to_refuse, 30.0)
+    state = bench.states()[-1]
+    assert (state.verdict, state.reason, state.address) == (Verdict.DEGRADED, Reason.CONNECT_REFUSED, B)
 
 
 def test_each_address_is_probed_once_a_period() -> None:
@@ -206,4 +250,4 @@ def test_a_sample_that_reached_another_host_counts_for_no_address() -> None:
     bench.run(0.15)
     assert bench.addresses(check.key) == [A, B]
     assert attempts(bench) == {A: 0, B: 0}
-    assert bench.states()[-1].verdict is Verdict.UNKNOWN
+    assert bench.verdicts() == []

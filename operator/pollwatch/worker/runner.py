@@ -12,6 +12,8 @@ from pollwatch.worker.target import Services, TargetRun, TargetView
 
 MAX_ADDRESSES = 64
 """Targets of a Check at most; of more addresses the first ones (as text) are probed."""
+LONGEST_ROUND = 30.0
+"""For so long, beside a probe's timeout, a verdict waits for targets that have no sample yet, seconds."""
 
 
 def first_state(plan: CheckPlan, *, now: float) -> CheckState:
@@ -39,6 +41,9 @@ class CheckRun:
     - Targets come and go with the addresses. A sample whose own address is gone is dropped,
       as are its series.
     - While the name does not resolve, the targets stay, and each of them fails.
+
+    Where all targets are new, the verdict waits for a first sample of each: one bad address out
+    of four must not be told as `Down` because it happened to answer first.
     """
 
     def __init__(self, plan: CheckPlan, services: Services, *, now: float) -> None:
@@ -50,7 +55,10 @@ class CheckRun:
         self._resolved: tuple[str, ...] = ()
         self._resolved_at = -math.inf
         """When the probe that told them was due, monotonic seconds."""
+        self._held = False
+        """Whether a state waits for the round to be complete."""
         self._open_target(None, soon=True)
+        self._begin_round(now)
         self.state = first_state(plan, now=now)
         self._series.observe(self.state)
 
@@ -63,8 +71,8 @@ class CheckRun:
         """Give its targets as people are shown them, by address."""
         return tuple(run.view() for _, run in sorted(self._targets.items(), key=lambda item: item[0] or ""))
 
-    def change(self, plan: CheckPlan) -> None:
-        """Follow a new plan of the same object.
+    def change(self, plan: CheckPlan, *, now: float) -> None:
+        """Follow a new plan of the same object, from `now` (Unix seconds) on.
 
         The verdict stands until a sample under the new plan says otherwise. Series go on
         where nothing changed that they show.
@@ -79,6 +87,7 @@ class CheckRun:
             self._close_targets(list(self._targets))
             self._resolved = ()
             self._open_target(None, soon=True)
+            self._begin_round(now)
             return
         for address, run in self._targets.items():
             run.target = Target(plan, address)
@@ -96,8 +105,8 @@ class CheckRun:
         moved = self._follow(run, sample)
         credited = self._credited(run, sample)
         judged_anew = credited is not None and credited.observe(sample)
-        if moved or judged_anew:
-            self._update_state(sample)
+        if moved or judged_anew or self._held:
+            self._update_state(credited, at=sample.started + sample.duration)
 
     def _credited(self, run: TargetRun, sample: Sample) -> TargetRun | None:
         """Give the target that a sample speaks of; `None` when it is gone."""
@@ -126,26 +135,33 @@ class CheckRun:
                 # Later comers wait for their slot: a name that gives another address each
                 # time would otherwise be probed as fast as it answers.
                 self._open_target(address, soon=first_time and address != sample.address)
+        if all(run.sample is None for run in self._targets.values()):
+            self._begin_round(sample.started)
         return True
 
     def _open_target(self, address: str | None, *, soon: bool) -> None:
         target = Target(self.plan, address)
         self._targets[address] = TargetRun(target, self._services, self._observe, soon=soon)
 
+    def _begin_round(self, now: float) -> None:
+        """Have the verdict wait for the first samples of targets that are all new; `now` in Unix seconds."""
+        self._round_ends = now + min(self.plan.period, LONGEST_ROUND) + self.plan.timeout
+
     def _close_targets(self, addresses: Iterable[str | None]) -> None:
         for address in addresses:
             self._targets.pop(address).close()
 
-    def _update_state(self, sample: Sample) -> None:
-        """Say so if the verdict or the counts are others after a sample."""
+    def _update_state(self, latest: TargetRun | None, *, at: float) -> None:
+        """Say so if the verdict or the counts are others after the latest sample; `at` in Unix seconds."""
         former = self.state
+        self._held = at < self._round_ends and any(run.sample is None for run in self._targets.values())
+        if self._held:
+            return
         verdicts = [run.judge.verdict for run in self._targets.values()]
         verdict, total, up = combine(verdicts), len(verdicts), verdicts.count(Verdict.UP)
         if (verdict, total, up) == (former.verdict, former.total, former.up):
             return
-        at = sample.started + sample.duration
-        cause = self._cause(sample)
-        self.state = replace(
+        state = replace(
             former,
             verdict=verdict,
             previous=former.verdict,
@@ -153,21 +169,23 @@ class CheckRun:
             at=at,
             total=total,
             up=up,
-            reason=cause.reason if cause else None,
-            address=cause.address if cause else "",
-            evidence=cause.evidence if cause else "",
+            reason=None,
+            address="",
+            evidence="",
         )
+        self.state = self._explained(state, latest)
         self._series.observe(self.state)
         self._services.feed.publish(self.state)
 
-    def _cause(self, sample: Sample) -> Sample | None:
-        """Give the sample to explain the state by: this one, or one that still stands against it."""
-        if sample.reason is not None:
-            return sample
-        for run in self._targets.values():
-            if run.sample is not None and run.sample.reason is not None:
-                return run.sample
-        return None
+    def _explained(self, state: CheckState, latest: TargetRun | None) -> CheckState:
+        """Add the sample that stands against it: the latest if it failed, else one of another target."""
+        candidates = self._targets.values() if latest is None else (latest, *self._targets.values())
+        for run in candidates:
+            sample = run.sample
+            if sample is not None and sample.reason is not None:
+                address = run.target.address or sample.address
+                return replace(state, reason=sample.reason, address=address, evidence=sample.evidence)
+        return state
 
 
 def _shown(plan: CheckPlan) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from pollwatch.probes.network import Network
 from pollwatch.probes.sampling import take_sample
 from pollwatch.series.store import SeriesStore
 from pollwatch.verdict.last_sample import Judge, LastSampleJudge
+from pollwatch.worker.descriptors import MOST_PROBES
 from pollwatch.worker.feed import Feed
 from pollwatch.worker.health import WorkerMetrics
 from pollwatch.worker.runner import CheckRun, first_state
@@ -20,8 +21,6 @@ from pollwatch.worker.target import SampleListener, Services, TargetView
 
 TAKEN_UP_AT_ONCE = 25
 """New Checks in one go: less than 5 ms of the event loop, most of it for their series."""
-DEFAULT_MAX_IN_FLIGHT = 2_000
-"""Probes under way at a time; each holds a descriptor or two, and some 10 kB."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -38,7 +37,8 @@ class Worker:
     """Makes the judge of one target."""
     take_sample: Callable[[Target, Network], Awaitable[Sample]] = take_sample
     """Probes; raises nothing but `CancelledError`."""
-    max_in_flight: int = DEFAULT_MAX_IN_FLIGHT
+    max_in_flight: int = MOST_PROBES
+    """Probes under way at a time; see `affordable_probes`."""
     _applied: tuple[CheckPlan, ...] = field(init=False, default=(), repr=False)
     _runs: dict[CheckKey, CheckRun] = field(init=False, default_factory=dict, repr=False)
     _waiting: dict[CheckKey, CheckPlan] = field(init=False, default_factory=dict, repr=False)
@@ -90,7 +90,7 @@ class Worker:
             if run is None:
                 self._waiting[key] = check
             elif run.plan != check:
-                run.change(check)
+                run.change(check, now=self.network.clock.time())
         self._applied = plan.checks
         self._take_up_some()
         self.metrics.plan_applied()

@@ -1,0 +1,26 @@
+"""How many probes the process may have under way, by the file descriptors it may open."""
+
+import resource
+
+PER_PROBE = 3
+"""A connection, its rival (RFC 8305) or a lookup, and room for the scrapes and files of the process."""
+MOST_PROBES = 2_000
+"""More under way at a time would mean that most are waiting for the one core: each holds some 10 kB."""
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit on open files to the hard one, and give it.
+
+    The soft limit is 1,024 on most systems, for the sake of select(2), which nothing here uses.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_PROBES * PER_PROBE if hard == resource.RLIM_INFINITY else hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return MOST_PROBES * PER_PROBE if soft == resource.RLIM_INFINITY else soft
+
+
+def affordable_probes(descriptors: int) -> int:
+    """Give how many probes may be under way at a time with so many file descriptors."""
+    return max(1, min(MOST_PROBES, descriptors // PER_PROBE))
