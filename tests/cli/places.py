@@ -2,13 +2,13 @@
 
 import contextlib
 import random
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from demo.website import Site
 from demo.world import local_addresses
+from tests.support.ports import free_port
 
 NAME = "www.site.example"
 
@@ -37,8 +37,7 @@ class Place:
 async def open_site(folder: Path) -> AsyncIterator[Place]:
     """Open a site at the machine's loopback addresses, on a free port; its hosts file is in `folder`."""
     addresses = local_addresses().immigration
-    with socket.create_server((addresses[0], 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port(addresses[0])
     site = Site(NAME, addresses, port, page="Welcome\n", rng=random.Random(1), latency=0.0)  # noqa: S311 - jitter
     hosts = folder / "hosts"
     hosts.write_text("".join(f"{address} {NAME}\n" for address in addresses))

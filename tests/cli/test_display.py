@@ -224,6 +224,11 @@ def test_a_plain_line_says_when_what_where_and_why() -> None:
     assert "still Degraded" in plain_line(state(Verdict.DEGRADED, Verdict.DEGRADED, up=2))
 
 
+def test_targets_that_were_not_probed_yet_do_not_read_as_failing() -> None:
+    line = plain_line(state(Verdict.UP, Verdict.UNKNOWN, up=1))
+    assert "of 4 up" not in line
+
+
 def test_a_change_of_counts_is_told_only_while_something_fails() -> None:
     assert worth_a_line(state(Verdict.DEGRADED, Verdict.DEGRADED, up=2))
     assert worth_a_line(state(Verdict.UP, Verdict.DOWN, up=4))

@@ -68,7 +68,7 @@ async def test_a_signal_ends_it_with_a_summary_and_exit_code_0(
         await running.line("Unknown -> Up")
         assert await running.end(number) == 0
     assert "of 1 Check in" in running.out[-3]
-    assert re.fullmatch(r"public-sites/front-page +\d+ +0 +0 % +Up \d+ s *", running.out[-1])
+    assert re.fullmatch(r"public-sites/front-page +\d+ +0 +0 % +Up \d+ s", running.out[-1])
     assert running.err == []
 
 

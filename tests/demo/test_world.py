@@ -10,17 +10,14 @@ import yaml
 from demo.story import ELECTION_NIGHT, LENGTH, tell
 from demo.website import Answer, PortTakenError
 from demo.world import Addresses, Ports, World, can_listen, local_addresses
+from tests.support.ports import free_port
 
 SAMPLES = Path(__file__).parents[2] / "manifests/samples/election-night"
 
 
 def free_ports() -> Ports:
     """Three ports that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-    numbers = [opened.getsockname()[1] for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    return Ports(immigration=numbers[0], cape_breton=numbers[1], ferry=numbers[2])
+    return Ports(immigration=free_port(), cape_breton=free_port(), ferry=free_port())
 
 
 async def get(address: str, port: int) -> tuple[int, str]:

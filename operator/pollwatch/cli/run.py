@@ -23,7 +23,7 @@ from pollwatch.cli.errors import BadInputError, one_line_errors
 from pollwatch.cli.once import all_up, probe_once, results_document, results_table
 from pollwatch.cli.reload import follow
 from pollwatch.cli.sources import Sources
-from pollwatch.cli.terminal import abandon_stdout, console, shows_tables
+from pollwatch.cli.terminal import abandon_stdout, console, show, shows_tables
 from pollwatch.plan.checks import Plan
 from pollwatch.probes.network import system_network
 
@@ -104,7 +104,7 @@ def command(
         if settings.as_json:
             click.echo(dumps(results_document(results), indent=2))
         else:
-            console(sys.stdout).print(results_table(results))
+            show(console(sys.stdout), results_table(results))
         raise SystemExit(0 if all_up(results) else 1)
 
     async def wait(run: Embedded) -> None:
@@ -158,7 +158,7 @@ async def probe(sources: Sources, plan: Plan, settings: Settings, *, story: Stor
     last_words = console(sys.stderr) if settings.as_json else out
     if table:
         _leave_log(run, out)
-    last_words.print(summary(run.board.tallies, started=run.started, ended=network.clock.time()))
+    show(last_words, summary(run.board.tallies, started=run.started, ended=network.clock.time()))
 
 
 def _leave_log(run: Embedded, out: Console) -> None:

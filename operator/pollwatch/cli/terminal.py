@@ -5,7 +5,7 @@ import sys
 from io import TextIOWrapper
 from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 UNFOLDED = 300
 """Width where there is no terminal: nothing is folded for a file or a pipe."""
@@ -17,6 +17,16 @@ def console(stream: TextIO) -> Console:
         stream.reconfigure(errors="replace")
     width = None if stream.isatty() else UNFOLDED
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
+def show(out: Console, renderable: RenderableType) -> None:
+    """Print something; for a file or a pipe without the spaces that pad it on the right."""
+    if out.is_terminal:
+        out.print(renderable)
+        return
+    with out.capture() as captured:
+        out.print(renderable)
+    out.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def shows_tables(out: Console) -> bool:

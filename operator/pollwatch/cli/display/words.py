@@ -91,8 +91,12 @@ def outcome(sample: Sample) -> str:
 
 
 def targets_up(state: CheckState) -> str:
-    """Say how many targets are Up, where there is more than one."""
-    return f"{state.up} of {state.total} up" if state.total > 1 else ""
+    """Say how many targets are Up, where there is more than one.
+
+    A Check is Up when its first targets are seen to be; that the others were not probed yet is not said.
+    """
+    awaited = state.verdict is Verdict.UP and state.up < state.total
+    return f"{state.up} of {state.total} up" if state.total > 1 and not awaited else ""
 
 
 def because(state: CheckState) -> str:
