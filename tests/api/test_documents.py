@@ -136,6 +136,12 @@ def test_aliases_that_multiply_are_given_up_before_they_are_filled_in() -> None:
     assert f"more than {MAX_VALUES:,} values" in str(refusal_of(bomb))
 
 
+def test_aliases_that_nest_are_given_up() -> None:
+    ladder = "".join(f"k{rung + 1}: &a{rung + 1} [*a{rung}]\n" for rung in range(1200))
+
+    assert "nested deeper" in str(refusal_of(f"k0: &a0 [x]\n{ladder}"))
+
+
 def test_an_alias_within_what_it_stands_for_is_refused() -> None:
     assert "stands for nothing that is complete" in str(refusal_of("a: &a [*a]\n"))
 

@@ -39,6 +39,8 @@ class Node:
     """Where it begins, from 1."""
     size: int = 1
     """How many values it is made of, itself included."""
+    height: int = 1
+    """How many levels it is made of, itself included."""
 
     def plain(self) -> Any:
         """Return it as JSON would: `dict`, `list`, `str`, `int`, `float`, `bool` and `None`."""
@@ -179,11 +181,10 @@ class _Builder:
             if event.anchor not in self._anchors:
                 raise UnreadableError(f"alias *{event.anchor} stands for nothing that is complete", line)
             known = self._anchors[event.anchor]
-            return Node(known.value, line, known.size)
+            return Node(known.value, line, known.size, known.height)
         if isinstance(event, yaml.CollectionStartEvent):
             self._check_tag(event.tag, line)
-            if len(self._open) == MAX_DEPTH:
-                raise UnreadableError(f"must not be nested deeper than {MAX_DEPTH} levels", line)
+            self._check_depth(1, line)
             is_mapping = isinstance(event, yaml.MappingStartEvent)
             self._open.append(_Open(Node({} if is_mapping else [], line), event.anchor))
             return None
@@ -209,6 +210,11 @@ class _Builder:
             message = f"must not hold more than {MAX_VALUES:,} values, aliases included"
             raise UnreadableError(message, _line(event))
 
+    def _check_depth(self, height: int, line: int) -> None:
+        """Bound the nesting where a value of some levels is to stand, be it by an alias."""
+        if len(self._open) + height > MAX_DEPTH:
+            raise UnreadableError(f"must not be nested deeper than {MAX_DEPTH} levels", line)
+
     def _put(self, parent: _Open, node: Node, event: yaml.Event) -> None:
         """Give a complete value its place in what it stands in."""
         container = parent.node.value
@@ -227,7 +233,9 @@ class _Builder:
                 self.problems.append(Problem(path=self._path(key), message=message, line=line))
             else:
                 container[key] = Entry(line, node)
+        self._check_depth(node.height, node.line)
         parent.node.size += node.size
+        parent.node.height = max(parent.node.height, node.height + 1)
 
     def _key(self, node: Node, event: yaml.Event) -> str:
         if not isinstance(event, yaml.ScalarEvent):
