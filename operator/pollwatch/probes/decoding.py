@@ -179,7 +179,8 @@ class _Brotli:
 
     def decode(self, data: bytes) -> Iterator[bytes]:
         if self._decompressor.is_finished():
-            return
+            # The library says so itself where the bytes come together with the end.
+            raise DecodingError("brotli: bytes after the end")
         self._begun = True
         try:
             while True:

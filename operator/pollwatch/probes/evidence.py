@@ -1,9 +1,10 @@
 """What a person is shown of a failure: redacted, printable, bounded. The one place that does it."""
 
+import json
 import re
 from base64 import b64encode
 from functools import lru_cache
-from urllib.parse import quote
+from html import escape
 
 from pollwatch.plan.samples import MAX_EVIDENCE
 
@@ -22,7 +23,7 @@ def make_evidence(text: str, *, excerpt: str = "", confidential: tuple[str, ...]
         excerpt: The beginning of what the target sent, shown after `text`. It may have been cut
             in the middle of a secret.
         confidential: Values that must not be seen; cut out before anything else is done, also
-            in their percent-encoded and base64 forms.
+            where they are spelled as in URLs, HTML, JSON or base64.
 
     Returns:
         One line of at most `MAX_EVIDENCE` printable characters.
@@ -69,16 +70,27 @@ def _redact(text: str, forms: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=1024)
 def _forms(confidential: tuple[str, ...]) -> tuple[str, ...]:
-    """The ways in which values may appear in a text, longest first."""
+    """The texts that must not be seen, longest first."""
     forms: set[str] = set()
     for value in confidential:
         # Files often end in a newline that is not part of what is sent.
         for plain in (value, value.strip()):
-            forms |= {plain, quote(plain), quote(plain, safe=""), b64encode(plain.encode()).decode()}
+            forms |= {plain, b64encode(plain.encode()).decode()}
     forms.discard("")
     return tuple(sorted(forms, key=len, reverse=True))
 
 
 @lru_cache(maxsize=1024)
 def _pattern(forms: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, forms)))
+    return re.compile("|".join("".join(map(_spellings, form)) for form in forms))
+
+
+def _spellings(character: str) -> str:
+    """A pattern for a character as it is, and as URLs, HTML and JSON may spell it."""
+    if character.isascii() and character.isalnum():
+        return character
+    percent = "".join(f"%{byte:02x}" for byte in character.encode())
+    spellings = {character, percent, percent.upper(), escape(character), json.dumps(character)[1:-1]}
+    if character == "/":
+        spellings.add("\\/")
+    return f"(?:{'|'.join(map(re.escape, sorted(spellings)))})"

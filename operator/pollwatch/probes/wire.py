@@ -87,7 +87,7 @@ class Wire(asyncio.Protocol):
             server_name: For SNI and for verification; an IP address is verified, and not sent.
 
         Raises:
-            ProbeError: `TLSFailed`, `Certificate...`, `ConnectionReset` or `ConnectionClosed`.
+            ProbeError: `TLSFailed`, `Certificate...` or `ConnectionReset`.
         """
         self._trace.enter(Phase.TLS, self._clock.monotonic())
         step = self._begin_step()
@@ -259,7 +259,8 @@ class Wire(asyncio.Protocol):
 
 
 def _closed(trace: Trace) -> ProbeError:
-    return ProbeError(Reason.CONNECTION_CLOSED, f"the server closed the connection {_when(trace)}")
+    reason = Reason.TLS_FAILED if trace.phase is Phase.TLS else Reason.CONNECTION_CLOSED
+    return ProbeError(reason, f"the server closed the connection {_when(trace)}")
 
 
 def _lost(error: Exception, trace: Trace) -> ProbeError:
