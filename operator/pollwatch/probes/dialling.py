@@ -8,6 +8,7 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from itertools import chain, zip_longest
+from typing import NamedTuple
 
 from pollwatch.plan.samples import Reason
 from pollwatch.probes.failure import ProbeError, connect_error
@@ -56,8 +57,11 @@ async def dial(
         trace.resolved = addresses if len(addresses) == 1 else tuple(sorted(set(addresses)))
     trace.enter(Phase.CONNECT, clock.monotonic())
     if pinned is not None or len(addresses) == 1:
-        return await _connect(pinned or addresses[0], port, network, trace)
-    return await _race(in_turns(addresses), port, network, trace)
+        connected = await _connect(pinned or addresses[0], port, network, trace)
+    else:
+        connected = await _race(in_turns(addresses), port, network, trace)
+    trace.address = connected.address
+    return connected.wire
 
 
 def in_turns(addresses: Sequence[str]) -> list[str]:
@@ -67,19 +71,23 @@ def in_turns(addresses: Sequence[str]) -> list[str]:
     return [address for address in chain.from_iterable(zip_longest(v6, v4)) if address is not None]
 
 
-async def _connect(address: str, port: int, network: Network, trace: Trace) -> Wire:
+class _Connected(NamedTuple):
+    wire: Wire
+    address: str
+
+
+async def _connect(address: str, port: int, network: Network, trace: Trace) -> _Connected:
     wire = Wire(network.clock, trace)
     try:
         await network.connector.connect(address, port, wire)
     except OSError as error:
         raise connect_error(error, place(address, port)) from None
-    trace.address = address
-    return wire
+    return _Connected(wire, address)
 
 
-async def _race(addresses: Sequence[str], port: int, network: Network, trace: Trace) -> Wire:
+async def _race(addresses: Sequence[str], port: int, network: Network, trace: Trace) -> _Connected:
     loop = asyncio.get_running_loop()
-    running: set[asyncio.Task[Wire]] = set()
+    running: set[asyncio.Task[_Connected]] = set()
     failures: list[ProbeError] = []
     untried = iter(addresses)
     address = next(untried, None)
@@ -106,9 +114,9 @@ async def _race(addresses: Sequence[str], port: int, network: Network, trace: Tr
     raise _summary(failures)
 
 
-def _close_loser(attempt: asyncio.Task[Wire]) -> None:
+def _close_loser(attempt: asyncio.Task[_Connected]) -> None:
     if not attempt.cancelled() and attempt.exception() is None:
-        attempt.result().close()
+        attempt.result().wire.close()
 
 
 def _summary(failures: Sequence[ProbeError]) -> ProbeError:
