@@ -1,0 +1,52 @@
+"""Write what is generated from the code, or say what of it is stale.
+
+python tools/generate.py [--check]
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from install_yaml import install_yaml
+
+from pollwatch.api.crd import check_crd, crd_yaml
+from pollwatch.api.reference import reference as check_reference
+from pollwatch.series.reference import reference as metrics_reference
+from pollwatch.worker.reference import reference as worker_metrics_reference
+
+ROOT = Path(__file__).resolve().parent.parent
+
+GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
+    {
+        "manifests/crds/pollwatch.dev_checks.yaml": lambda: crd_yaml(check_crd()),
+        "manifests/install.yaml": install_yaml,
+        "docs/reference/check.md": check_reference,
+        "docs/reference/metrics.md": metrics_reference,
+        "docs/reference/worker-metrics.md": worker_metrics_reference,
+    }
+)
+"""In an order in which later files may be made of earlier ones."""
+
+
+def main(arguments: list[str]) -> int:
+    """Write all of them; with `--check`, name those that would change, and exit with 1."""
+    stale = []
+    for name, text in GENERATED.items():
+        path, wanted = ROOT / name, text()
+        if path.exists() and path.read_text(encoding="utf-8") == wanted:
+            continue
+        stale.append(name)
+        if "--check" not in arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted, encoding="utf-8")
+            print(f"wrote {name}")
+    if "--check" not in arguments:
+        return 0
+    for name in stale:
+        print(f"{name} is stale: run `make generate`")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
