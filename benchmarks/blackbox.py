@@ -14,8 +14,9 @@ from urllib.parse import urlencode
 import httptools
 import uvloop
 
-from benchmarks.processes import cpu_seconds, free_port, resident_bytes, running, wait_for_port
+from benchmarks.processes import cpu_seconds, resident_bytes, running, wait_for_port
 from benchmarks.results import ProbeCost
+from tests.support.ports import free_port
 
 _MODULES = """\
 modules:

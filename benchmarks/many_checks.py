@@ -12,10 +12,10 @@ from typing import Self
 
 import httpx
 
-from benchmarks.processes import free_port
 from benchmarks.results import table
 from benchmarks.subject import Figures, Order
 from benchmarks.workers import Site, figures, serving, working
+from tests.support.ports import free_port
 
 CHECKS = 10_000
 PERIOD = 10.0

@@ -25,7 +25,7 @@ import aiohttp
 import httpx
 import uvloop
 
-from benchmarks.processes import cpu_seconds, free_port, resident_bytes
+from benchmarks.processes import cpu_seconds, resident_bytes
 from benchmarks.results import table
 from tests.cluster.apiclient import documents_in
 from tests.cluster.controlplane import ControlPlane
@@ -33,6 +33,7 @@ from tests.cluster.crds import establish
 from tests.cluster.process import Program
 from tests.cluster.progress import Progress
 from tests.cluster.tools import Toolbox
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 NAMESPACE = "scale"

@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 
 from benchmarks import blackbox
-from benchmarks.processes import free_port
 from benchmarks.results import ProbeCost, spread, table
 from benchmarks.subject import Order
 from benchmarks.workers import Site, figures, serving, working
 from tests.cluster.progress import Progress
 from tests.cluster.tools import Toolbox
+from tests.support.ports import free_port
 
 CONNECTIONS = 50
 REPETITIONS = 5

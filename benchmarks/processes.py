@@ -25,14 +25,6 @@ def resident_bytes(pid: int | Literal["self"]) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 def wait_for_port(port: int, seconds: float = 15.0) -> None:
     """Wait until something listens on a loopback port.
 
