@@ -220,8 +220,10 @@ async def test_the_loop_has_its_turn_after_each_slice_even_when_the_client_is_ne
             del exposition
             return iter([b"x"] * 20)
 
-    class OpenTransport(asyncio.Transport):
-        def is_closing(self) -> bool:
+    class Reader:
+        stalled = False
+
+        def is_gone(self) -> bool:
             return False
 
     async def send(message: Message) -> None:
@@ -238,8 +240,8 @@ async def test_the_loop_has_its_turn_after_each_slice_even_when_the_client_is_ne
             await asyncio.sleep(0)
             ticks += 1
 
-    app = ScrapeApp([TwentySlices()], max_concurrent=1, stall_seconds=30, count=lambda _: None)
-    extensions = {"pollwatch.connection": {"transport": OpenTransport()}}
+    app = ScrapeApp([TwentySlices()], max_concurrent=1, count=lambda _: None)
+    extensions = {"pollwatch.connection": {"client": Reader()}}
     ticking = asyncio.create_task(tick())
     await app({"type": "http", "method": "GET", "headers": [], "extensions": extensions}, receive, send)
     ticking.cancel()

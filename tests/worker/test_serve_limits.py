@@ -66,6 +66,14 @@ class Bench:
         return await asyncio.wait_for(self.outcomes.get(), 30)
 
 
+async def ask_for_ever(client: socket.socket) -> None:
+    """Send requests until the server ends the connection, and read none of the answers."""
+    loop = asyncio.get_running_loop()
+    while True:
+        requests = b"GET /nowhere HTTP/1.1\r\nHost: w\r\n\r\n" * 100
+        await asyncio.wait_for(loop.sock_sendall(client, requests), 30)
+
+
 @asynccontextmanager
 async def bench(limits: Limits) -> AsyncIterator[Bench]:
     made = Bench(limits)
@@ -91,8 +99,11 @@ async def read_all(client: socket.socket) -> bytes:
             received += part
 
 
-async def test_a_scraper_that_does_not_read_is_dropped_and_its_page_is_not_made() -> None:
-    async with bench(Limits(stall_seconds=0.2)) as served:
+async def test_a_scraper_that_does_not_read_is_dropped_and_its_page_is_not_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "STALL_SECONDS", 0.2)
+    async with bench(Limits()) as served:
         client = await served.ask()
         assert await served.ended() is ScrapeOutcome.STALLED
         # The kernel's buffers and one slice: some MB, of a page without end.
@@ -101,8 +112,17 @@ async def test_a_scraper_that_does_not_read_is_dropped_and_its_page_is_not_made(
         await read_all(client)
 
 
+async def test_a_client_that_asks_for_much_and_reads_nothing_is_dropped_at_every_endpoint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "STALL_SECONDS", 0.2)
+    async with bench(Limits()) as served:
+        with await served.ask(b"") as client, pytest.raises(ConnectionError):
+            await ask_for_ever(client)
+
+
 async def test_a_scraper_that_goes_away_ends_its_scrape() -> None:
-    async with bench(Limits(stall_seconds=30)) as served:
+    async with bench(Limits()) as served:
         client = await served.ask()
         client.close()
         assert await served.ended() is ScrapeOutcome.ABORTED
@@ -110,7 +130,7 @@ async def test_a_scraper_that_goes_away_ends_its_scrape() -> None:
 
 
 async def test_beyond_the_limit_a_scrape_is_refused_and_health_still_answers() -> None:
-    async with bench(Limits(scrapes=2, stall_seconds=30)) as served:
+    async with bench(Limits(scrapes=2)) as served:
         slow = [await served.ask() for _ in range(2)]
         for _ in slow:
             await served.source.begun.get()
@@ -128,7 +148,7 @@ async def test_beyond_the_limit_a_scrape_is_refused_and_health_still_answers() -
 
 
 async def test_a_place_is_free_again_when_a_scrape_has_ended() -> None:
-    async with bench(Limits(scrapes=1, stall_seconds=30)) as served:
+    async with bench(Limits(scrapes=1)) as served:
         for _ in range(3):
             (await served.ask()).close()
             assert await served.ended() is ScrapeOutcome.ABORTED
@@ -137,7 +157,7 @@ async def test_a_place_is_free_again_when_a_scrape_has_ended() -> None:
 async def test_stopping_does_not_wait_for_a_scraper_that_does_not_read(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with bench(Limits(stall_seconds=600, stop_seconds=0.1)) as served:
+    async with bench(Limits(stop_seconds=0.1)) as served:
         client = await served.ask()
         await served.source.begun.get()
         await asyncio.wait_for(served.server.stop(), 30)

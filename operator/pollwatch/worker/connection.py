@@ -6,7 +6,7 @@ keep its connection for ever.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -17,6 +17,9 @@ MAX_REQUEST_BYTES = 1 << 14
 
 REQUEST_SECONDS = 10.0
 """How long a request may take to arrive, from the opening of the connection or its first byte."""
+
+STALL_SECONDS = 10.0
+"""How long a client may take to make room for more, once the buffers are full."""
 
 CLOSE_SECONDS = 10.0
 """How long a closed connection may take to deliver the rest of its response."""
@@ -33,10 +36,21 @@ _TOO_LARGE = (
 )
 
 
-def transport_of(scope: Scope) -> asyncio.Transport:
-    """Give the transport below a request: to see that the client has gone, or to be rid of it."""
-    transport: asyncio.Transport = scope["extensions"][_EXTENSION]["transport"]
-    return transport
+class Client(Protocol):
+    """What an application may know of the connection below a request."""
+
+    stalled: bool
+    """Whether it was dropped because the client did not read."""
+
+    def is_gone(self) -> bool:
+        """Whether nothing can be sent any more."""
+        ...
+
+
+def client_of(scope: Scope) -> Client:
+    """Give the client that a request came from."""
+    client: Client = scope["extensions"][_EXTENSION]["client"]
+    return client
 
 
 class Connection(HttpToolsProtocol):
@@ -45,7 +59,13 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._arrived = 0
+        self.stalled = False
         self._deadline: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
+
+    def is_gone(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self.transport.is_closing()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn narrows it
         """Begin to wait for a request."""
@@ -55,6 +75,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._stop_waiting()
+        self._stop_stall()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -68,9 +89,9 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def on_message_begin(self) -> None:
-        """Let the application reach the transport."""
+        """Let the application know its client."""
         super().on_message_begin()
-        self.scope["extensions"] = {_EXTENSION: {"transport": self.transport}}
+        self.scope["extensions"] = {_EXTENSION: {"client": self}}
 
     def on_message_complete(self) -> None:
         """A whole request is here."""
@@ -84,6 +105,16 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
 
+    def pause_writing(self) -> None:
+        """The buffers are full: the client has to read, in a while."""
+        super().pause_writing()
+        self._stall = self.loop.call_later(STALL_SECONDS, self._give_up)
+
+    def resume_writing(self) -> None:
+        """The client has read."""
+        self._stop_stall()
+        super().resume_writing()
+
     def timeout_keep_alive_handler(self) -> None:
         """Nothing came for long: drop the connection, with what the client never read."""
         self.transport.abort()
@@ -96,3 +127,13 @@ class Connection(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _stop_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    def _give_up(self) -> None:
+        self.stalled = True
+        # Closing would wait for the reader that does not read.
+        self.transport.abort()

@@ -2,7 +2,8 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
 from enum import StrEnum
 from http import HTTPStatus
 from itertools import chain
@@ -10,7 +11,7 @@ from typing import Protocol
 
 from pollwatch.series.exposition import Exposition
 from pollwatch.worker.asgi import Receive, Scope, Send, begin, header, reply
-from pollwatch.worker.connection import transport_of
+from pollwatch.worker.connection import client_of
 from pollwatch.worker.negotiation import accepts_gzip, choose_exposition
 
 GZIP_LEVEL = 1
@@ -51,7 +52,6 @@ class ScrapeApp:
         sources: Sequence[MetricsSource],
         *,
         max_concurrent: int,
-        stall_seconds: float,
         count: Callable[[ScrapeOutcome], None],
     ) -> None:
         """Prepare to answer.
@@ -59,12 +59,10 @@ class ScrapeApp:
         Args:
             sources: What is shown, in this order; no two may have a family in common.
             max_concurrent: How many scrapes may be under way; more get a 503.
-            stall_seconds: How long the scraper may take to make room for the next slice.
             count: Is told how each scrape ended.
         """
         self._sources = sources
         self._max_concurrent = max_concurrent
-        self._stall_seconds = stall_seconds
         self._count = count
         self._running = 0
 
@@ -85,14 +83,12 @@ class ScrapeApp:
         finally:
             self._running -= 1
         self._count(outcome)
-        if outcome is ScrapeOutcome.STALLED:
-            # Closing would wait for the reader that does not read.
-            transport_of(scope).abort()
         if outcome is not ScrapeOutcome.COMPLETE:
             while (await receive())["type"] != "http.disconnect":
                 pass
 
     async def _answer(self, scope: Scope, send: Send) -> ScrapeOutcome:
+        client = client_of(scope)
         exposition = choose_exposition(header(scope, "Accept"))
         gzip = accepts_gzip(header(scope, "Accept-Encoding"))
         coding = {"Content-Encoding": "gzip"} if gzip else {}
@@ -103,23 +99,20 @@ class ScrapeApp:
         )
         if scope["method"] != "HEAD":
             page = self._page(exposition)
-            async for part in _compressed(page) if gzip else _paced(page):
-                if transport_of(scope).is_closing():
-                    return ScrapeOutcome.ABORTED
-                try:
-                    async with asyncio.timeout(self._stall_seconds):
-                        await send({"type": "http.response.body", "body": part, "more_body": True})
-                except TimeoutError:
-                    return ScrapeOutcome.STALLED
+            async with aclosing(_compressed(page) if gzip else _paced(page)) as parts:
+                async for part in parts:
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                    if client.is_gone():
+                        return ScrapeOutcome.STALLED if client.stalled else ScrapeOutcome.ABORTED
         await send({"type": "http.response.body", "body": b""})
-        return ScrapeOutcome.COMPLETE
+        return ScrapeOutcome.STALLED if client.stalled else ScrapeOutcome.COMPLETE
 
     def _page(self, exposition: Exposition) -> Iterator[bytes]:
         slices = (source.render(exposition) for source in self._sources)
         return chain(chain.from_iterable(slices), (exposition.end,))
 
 
-async def _paced(page: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _paced(page: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
     """Give the event loop its turn after each slice, whether it is to be sent or was only looked for."""
     for part in page:
         if part:
@@ -127,12 +120,13 @@ async def _paced(page: Iterator[bytes]) -> AsyncIterator[bytes]:
         await asyncio.sleep(0)
 
 
-async def _compressed(page: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _compressed(page: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
     """Compress slice by slice."""
     gzip = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, _GZIP)
-    async for part in _paced(page):
-        inline = len(part) <= INLINE_BYTES
-        compressed = gzip.compress(part) if inline else await asyncio.to_thread(gzip.compress, part)
-        if compressed:
-            yield compressed
+    async with aclosing(_paced(page)) as parts:
+        async for part in parts:
+            inline = len(part) <= INLINE_BYTES
+            compressed = gzip.compress(part) if inline else await asyncio.to_thread(gzip.compress, part)
+            if compressed:
+                yield compressed
     yield gzip.flush()

@@ -29,8 +29,6 @@ class Limits:
     """Beyond them: 503."""
     scrapes: int = 4
     """Scrapes under way at a time; beyond them: 503."""
-    stall_seconds: float = 10.0
-    """How long a scraper may take to make room for the next slice; then it is dropped."""
     keep_alive_seconds: int = 120
     """How long an idle connection is kept: longer than a scrape interval."""
     stop_seconds: float = 3.0
@@ -68,9 +66,7 @@ class HttpServer:
         """
         self._listen = listen
         self._limits = limits
-        scrape = ScrapeApp(
-            metrics, max_concurrent=limits.scrapes, stall_seconds=limits.stall_seconds, count=scraped
-        )
+        scrape = ScrapeApp(metrics, max_concurrent=limits.scrapes, count=scraped)
         self._app = router(
             {"/metrics": scrape, "/healthz": _health_app(health), "/readyz": _health_app(ready), **routes}
         )
