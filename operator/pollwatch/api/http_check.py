@@ -63,7 +63,7 @@ class RequestHeader(Model):
     rules: ClassVar[tuple[Rule, ...]] = (exactly_one(("value", "valueFrom"), remedy="keep one of them"),)
 
     name: RequestHeaderName
-    """Name of the header, such as `Accept-Language`."""
+    """Name of the header, such as `Accept-Language`. `Host` is sent in the place of the URL's host."""
     value: HeaderValue | None = None
     """The value itself. For a password or a token use `valueFrom`."""
     value_from: HeaderValueSource | None = None

@@ -21,6 +21,8 @@ from pydantic_core import PydanticCustomError, core_schema
 CelReason = Literal["FieldValueInvalid", "FieldValueForbidden"]
 """Of the reasons that `x-kubernetes-validations` knows, those with which the API server shows the message."""
 
+_DEFAULT_REASON = "FieldValueInvalid"
+
 BROKEN_RULE = "broken_rule"
 """Type of the pydantic error for a rule that does not hold: its message is ready to be shown."""
 
@@ -42,7 +44,9 @@ class Rule:
 
     def validation(self) -> dict[str, str]:
         """The entry of `x-kubernetes-validations`."""
-        entry = {"rule": self.cel, "message": self.message, "reason": self.reason}
+        entry = {"rule": self.cel, "message": self.message}
+        if self.reason != _DEFAULT_REASON:
+            entry["reason"] = self.reason
         if self.field is not None:
             entry["fieldPath"] = f".{self.field}"
         return entry

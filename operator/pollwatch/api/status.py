@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from pollwatch.api.base import Model
 from pollwatch.api.conditions import AcceptedReason, ReadyReason
@@ -13,13 +13,7 @@ Int32 = Annotated[int, Field(ge=0, json_schema_extra={"format": "int32"})]
 Timestamp = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
 
 
-class StatusModel(Model):
-    """The base of what the operator writes; it can be made by Python's names too."""
-
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
-
-
-class Condition(StatusModel):
+class Condition(Model):
     """One aspect of the Check's state, as Kubernetes defines conditions."""
 
     type: Annotated[str, Field(min_length=1, max_length=316)]
@@ -48,7 +42,7 @@ class Condition(StatusModel):
     """Why it is so, for people, with the path of the field to mend."""
 
 
-class TargetCounts(StatusModel):
+class TargetCounts(Model):
     """How many targets there are, and how many are well."""
 
     total: Int32
@@ -59,7 +53,7 @@ class TargetCounts(StatusModel):
     """Both at a glance, such as `2/3`."""
 
 
-class CheckStatus(StatusModel):
+class CheckStatus(Model):
     """What the operator found. It is written when something changes, never for each probe."""
 
     observed_generation: Int64 | None = None

@@ -5,9 +5,6 @@ from pathlib import Path
 
 from pollwatch.compile.resources import Data, Resources
 
-MAX_SECRET_BYTES = 1 << 20
-"""The API server takes no longer Secret."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretsDirectory:
@@ -26,15 +23,10 @@ class SecretsDirectory:
         try:
             # Kubernetes keeps the real files in `..data` and links to them; that folder is no key.
             files = [file for file in folder.iterdir() if not file.name.startswith("..") and file.is_file()]
-            return {file.name: _read(file) for file in files}
+            return {file.name: file.read_bytes() for file in files}
         except OSError:
             return self.elsewhere.secret(namespace, name)
 
     def config_map(self, namespace: str, name: str) -> Data | None:
         """Return the data of a ConfigMap; `None`: there is none of this name."""
         return self.elsewhere.config_map(namespace, name)
-
-
-def _read(file: Path) -> bytes:
-    with file.open("rb") as stream:
-        return stream.read(MAX_SECRET_BYTES)
