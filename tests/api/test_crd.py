@@ -19,7 +19,7 @@ COMMITTED = Path(__file__).parents[2] / "manifests" / "crds" / "pollwatch.dev_ch
 
 def test_the_committed_definition_is_what_the_models_say() -> None:
     assert COMMITTED.read_text(encoding="utf-8") == crd_yaml(check_crd()), (
-        f"{COMMITTED.name} is stale: run `pollwatch crds > {COMMITTED}`"
+        f"{COMMITTED.name} is stale: run `make generate`"
     )
 
 

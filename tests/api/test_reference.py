@@ -11,7 +11,7 @@ COMMITTED = Path(__file__).parents[2] / "docs" / "reference" / "check.md"
 
 def test_the_committed_page_is_what_the_models_say() -> None:
     assert COMMITTED.read_text(encoding="utf-8") == reference(), (
-        f"{COMMITTED.name} is stale: run `python -m pollwatch.api.reference > {COMMITTED}`"
+        f"{COMMITTED.name} is stale: run `make generate`"
     )
 
 
