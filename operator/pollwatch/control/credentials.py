@@ -91,8 +91,11 @@ async def load_credentials(
         return Credentials(configuration, "service account")
     try:
         await load_kube_config(config_file=file, client_configuration=configuration, persist_config=False)
-    except (ConfigException, OSError, ValueError, YAMLError) as error:
+    except (ConfigException, OSError, YAMLError) as error:
         raise CredentialsError(f"kubeconfig {file}: {error}") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        # The loader's own words for a document of another shape.
+        raise CredentialsError(f"kubeconfig {file}: this is no kubeconfig ({error})") from error
     return Credentials(configuration, f"kubeconfig {file}")
 
 
