@@ -1,7 +1,10 @@
 # The front door. `make` alone lists the targets.
 # Needs Python >= 3.11, git and make; installs the rest into .venv and a cache outside the tree.
 
-PYTHON ?= $(or $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3),python3)
+# The first that runs and is new enough: a name on PATH may be the shim of a version manager that lacks it.
+PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; \
+	done),python3)
 BIN := .venv/bin
 TESTS ?= tests
 
