@@ -1,0 +1,163 @@
+"""A status is written when it differs, tried again when it may help, and dropped when it cannot."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pollwatch.control.cluster import Cluster
+from pollwatch.control.limiter import TokenBucket
+from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.status import CheckStatus, desired_status, read_status
+from pollwatch.control.work_queue import WorkQueue
+from pollwatch.control.writer import StatusWrite, StatusWriter
+from pollwatch.plan.checks import CheckKey
+from pollwatch.plan.clock import SystemClock
+from pollwatch.plan.states import Verdict
+from tests.control.api_server import json_answer, refusal, sample, scripted_cluster
+from tests.control.documents import ACCEPTED, check_document
+from tests.support.sites import Answer, Site
+
+KEY = CheckKey("public-sites", "front-page")
+PATH = "/apis/pollwatch.dev/v1alpha1/namespaces/public-sites/checks/front-page/status"
+
+WANTED = desired_status(ACCEPTED, state=None, held=None, patient=False, now=0.0)
+
+
+class Bench:
+    """A writer, and what it is asked to write."""
+
+    def __init__(self, cluster: Cluster, site: Site, metrics: ControlMetrics) -> None:
+        loop = asyncio.get_running_loop()
+        self.site = site
+        self.metrics = metrics
+        self.delays: list[float] = []
+        self.recovers_after = 0
+        """After how many refusals the API server works again."""
+        self.wanted: dict[CheckKey, CheckStatus] = {KEY: WANTED}
+        self.held: dict[CheckKey, CheckStatus | None] = {}
+        self.queue = WorkQueue[CheckKey](random=lambda: 0.0, call_later=self._call_soon)
+        self._loop = loop
+        self._retries = 0
+        self.writer = StatusWriter(
+            cluster=cluster,
+            queue=self.queue,
+            due=self._due,
+            written=self._written,
+            limit=TokenBucket(rate=1000.0, burst=1000.0, clock=SystemClock()),
+            metrics=metrics,
+        )
+
+    def _call_soon(self, delay: float, call: Callable[[], None]) -> asyncio.Handle:
+        self.delays.append(delay)
+        self._retries += 1
+        if len(self.delays) == self.recovers_after:
+            self.site.answer = accepted_answer()
+
+        def due() -> None:
+            self._retries -= 1
+            call()
+
+        return self._loop.call_soon(due)
+
+    def _due(self, key: CheckKey) -> StatusWrite | None:
+        wanted = self.wanted.get(key)
+        if wanted is None or self.held.get(key) == wanted:
+            return None
+        return StatusWrite(uid="u", before=self.held.get(key), after=wanted)
+
+    def _written(self, key: CheckKey, write: StatusWrite, answer: dict[str, Any]) -> None:
+        del write
+        self.held[key] = read_status(answer["status"])
+
+    async def write(self) -> None:
+        """Write until nothing is left to do, or to be tried again."""
+        self.queue.add(KEY)
+        running = asyncio.create_task(self.writer.run())
+        async with asyncio.timeout(30):
+            await self.writer.idle()
+            while self._retries:
+                await asyncio.sleep(0.001)
+                await self.writer.idle()
+        running.cancel()
+        await asyncio.wait([running])
+
+    def outcomes(self, outcome: str) -> float:
+        return sample(self.metrics, "pollwatch_operator_status_writes_total", outcome=outcome)
+
+
+def accepted_answer() -> Answer:
+    status = {name: value for name, value in WANTED.document().items() if value is not None}
+    return json_answer(check_document(version=2, status=status))
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    metrics = ControlMetrics()
+    async with scripted_cluster(metrics) as (cluster, site):
+        site.answer = accepted_answer()
+        yield Bench(cluster, site, metrics)
+
+
+async def test_a_status_is_written_by_a_merge_patch_for_that_very_object(bench: Bench) -> None:
+    await bench.write()
+    (request,) = bench.site.requests
+    assert (request.method, request.path) == ("PATCH", PATH)
+    assert request.headers["content-type"] == "application/merge-patch+json"
+    assert json.loads(request.body) == {"metadata": {"uid": "u"}, "status": WANTED.document()}
+    assert bench.outcomes("written") == 1
+
+
+async def test_a_status_that_is_held_already_is_not_written(bench: Bench) -> None:
+    bench.held[KEY] = WANTED
+    await bench.write()
+    assert bench.site.requests == []
+
+
+async def test_what_changed_while_it_waited_goes_into_one_write(bench: Bench) -> None:
+    bench.queue.add(KEY)
+    bench.wanted[KEY] = replace(WANTED, verdict=Verdict.DOWN)
+    bench.queue.add(KEY)
+    await bench.write()
+    (request,) = bench.site.requests
+    assert json.loads(request.body)["status"]["verdict"] == "Down"
+
+
+@pytest.mark.parametrize("code", [404, 409])
+async def test_a_check_that_is_gone_or_another_one_is_left_alone(bench: Bench, code: int) -> None:
+    bench.site.answer = refusal(code)
+    await bench.write()
+    assert len(bench.site.requests) == 1
+    assert bench.outcomes("gone") == 1
+
+
+@pytest.mark.parametrize("code", [500, 503, 403, 401])
+async def test_a_refusal_that_may_pass_is_tried_again_later_and_later(bench: Bench, code: int) -> None:
+    bench.site.answer = refusal(code)
+    bench.recovers_after = 3
+    await bench.write()
+    assert bench.outcomes("written") == 1
+    assert bench.delays == [0.25, 0.5, 1.0]
+
+
+async def test_a_server_that_asks_for_time_gets_it(bench: Bench) -> None:
+    bench.site.answer = refusal(503, **{"Retry-After": "7"})
+    bench.recovers_after = 1
+    await bench.write()
+    assert bench.delays == [7.0]
+
+
+async def test_a_status_that_the_schema_refuses_is_not_tried_again(bench: Bench) -> None:
+    bench.site.answer = refusal(422, "status.verdict: Unsupported value")
+    await bench.write()
+    assert len(bench.site.requests) == 1
+    assert bench.outcomes("refused") == 1
+
+
+async def test_requests_are_counted_by_method_and_code(bench: Bench) -> None:
+    bench.site.answer = refusal(404)
+    await bench.write()
+    assert sample(bench.metrics, "pollwatch_operator_api_requests_total", method="PATCH", code="404") == 1
