@@ -117,7 +117,7 @@ def test_an_unknown_field_that_resembles_none_is_told_with_those_there_are() -> 
         ({"http": "x"}, "spec.http: must be a mapping, not a string ('x')"),
         (
             {"http": {"url": URL, "tls": {"minVersion": "1.1"}}},
-            "spec.http.tls.minVersion: must be '1.2' or '1.3', not a string ('1.1')",
+            "spec.http.tls.minVersion: must be '1.2' or '1.3', not '1.1'",
         ),
     ],
 )

@@ -73,6 +73,15 @@ def _must_be_a_string(value: Any, context: Mapping[str, Any]) -> str:
     return f"must be a string, not {_described(value)}{remedy}"
 
 
+def _must_be_one_of(value: Any, context: Mapping[str, Any]) -> str:
+    given = _quoted.repr(value) if isinstance(value, str) else _described(value)
+    return f"must be {context['expected']}, not {given}"
+
+
+def _items(count: int) -> str:
+    return f"{count} item" if count == 1 else f"{count} items"
+
+
 def _described(value: Any) -> str:
     """Name a value by its kind; show it when it is short enough to be recognised."""
     kind = _KINDS.get(type(value), "a value of another kind")
@@ -92,7 +101,7 @@ _WORDS: Mapping[str, Callable[[Any, Mapping[str, Any]], str]] = MappingProxyType
         "dict_type": _must_be("a mapping"),
         "model_type": _must_be("a mapping"),
         "tuple_type": _must_be("a list"),
-        "literal_error": lambda value, context: f"must be {context['expected']}, not {_described(value)}",
+        "literal_error": _must_be_one_of,
         "greater_than_equal": lambda value, context: f"must be at least {context['ge']}, not {value}",
         "less_than_equal": lambda value, context: f"must be at most {context['le']}, not {value}",
         "string_too_short": lambda _value, context: (
@@ -103,9 +112,9 @@ _WORDS: Mapping[str, Callable[[Any, Mapping[str, Any]], str]] = MappingProxyType
         "string_too_long": lambda value, context: (
             f"must have at most {context['max_length']} characters, not {len(value)}"
         ),
-        "too_short": lambda _value, context: f"must have at least {context['min_length']} items",
+        "too_short": lambda _value, context: f"must have at least {_items(context['min_length'])}",
         "too_long": lambda _value, context: (
-            f"must have at most {context['max_length']} items, not {context['actual_length'] or 'more'}"
+            f"must have at most {_items(context['max_length'])}, not {context['actual_length'] or 'more'}"
         ),
     }
 )
