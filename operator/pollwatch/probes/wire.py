@@ -152,8 +152,7 @@ class Wire(asyncio.Protocol):
             self._answer_ended()
             return
         # The end of the TCP stream is not the end of a TLS stream: anyone on the way can send it
-        # (RFC 9112, section 9.8).
-        self._end(_closed(self._trace))
+        # (RFC 9112, section 9.8). That the connection is lost is said next.
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Learn that the connection is gone; see `asyncio.Protocol`."""
@@ -236,8 +235,7 @@ class Wire(asyncio.Protocol):
 
     def _answer_ended(self) -> None:
         if self._receiver is None:
-            self._end(_closed(self._trace))
-            return
+            return  # Nothing is expected; whoever expects something next hears that the connection is lost.
         try:
             self._receiver.eof()
         except ProbeError as error:
