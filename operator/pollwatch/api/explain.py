@@ -113,8 +113,6 @@ _WORDS: Mapping[str, Callable[[Any, Mapping[str, Any]], str]] = MappingProxyType
             f"must have at most {context['max_length']} characters, not {len(value)}"
         ),
         "too_short": lambda _value, context: f"must have at least {_items(context['min_length'])}",
-        "too_long": lambda _value, context: (
-            f"must have at most {_items(context['max_length'])}, not {context['actual_length'] or 'more'}"
-        ),
+        "too_long": lambda _value, context: f"must have at most {_items(context['max_length'])}",
     }
 )

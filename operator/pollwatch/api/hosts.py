@@ -7,12 +7,12 @@ from pydantic import Field
 
 from pollwatch.api.rules import Rule, cel_literal, implied, matcher, matching, not_matching
 
-_DNS_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_DNS_NAME = rf"{_DNS_LABEL}(\.{_DNS_LABEL})*\.?"
+_DNS_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_DNS_NAME = rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*\.?"
 """A host name (RFC 1123, and the underscore that DNS allows); an IPv4 address is spelled like one."""
-_HOST = rf"(\[[0-9A-Fa-f:]+\]|{_DNS_NAME})"
-_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_HOST = rf"(?:\[[0-9A-Fa-f:]+\]|{_DNS_NAME})"
+_PORT = "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 
 _NO_HOST = (
     "must name a host: a DNS name, an IPv4 address, or an IPv6 address in brackets such as '[2001:db8::1]'"
@@ -46,7 +46,7 @@ def _host_rules(*, before: str, after: str) -> tuple[Rule, ...]:
         ),
         implied(
             rf"{before}[0-9.]+{after}",
-            rf"{before}({_OCTET}\.){{3}}{_OCTET}{after}",
+            rf"{before}(?:{_OCTET}\.){{3}}{_OCTET}{after}",
             "must not have a host of digits and dots that is no IPv4 address; write four numbers up to 255",
         ),
         Rule(
@@ -58,10 +58,10 @@ def _host_rules(*, before: str, after: str) -> tuple[Rule, ...]:
     )
 
 
-_AUTHORITY = r"""^(?i:https?)://[!"$-.0->A-~]*([/?]|$)"""
+_AUTHORITY = r"""^(?i:https?)://[!"$-.0->A-~]*(?:[/?]|$)"""
 """A URL without credentials, fragment and strange characters in its authority (RFC 3986)."""
 
-_HOST_AND_DIGITS = r"^(\[[^\]]*\]|[^:]*):[0-9]+$"
+_HOST_AND_DIGITS = r"^(?:\[[^\]]*\]|[^:]*):[0-9]+$"
 
 HttpUrl = Annotated[
     str,
@@ -77,9 +77,9 @@ HttpUrl = Annotated[
         "must not hold credentials; send them with headers[].valueFrom.secretKeyRef",
     ),
     not_matching(r"#", "must not hold a fragment (#...); it is never sent to a server, remove it"),
-    implied(_AUTHORITY, rf"^[^/]+//{_HOST}([:/?]|$)", _NO_HOST),
-    implied(rf"^[^/]+//{_HOST}:[^/?#@]*([/?]|$)", rf"^[^/]+//{_HOST}:{_PORT}([/?]|$)", _BAD_PORT),
-    *_host_rules(before="^[^/]+//", after="(:[0-9]+)?([/?]|$)"),
+    implied(_AUTHORITY, rf"^[^/]+//{_HOST}(?:[:/?]|$)", _NO_HOST),
+    implied(rf"^[^/]+//{_HOST}:[^/?#@]*(?:[/?]|$)", rf"^[^/]+//{_HOST}:{_PORT}(?:[/?]|$)", _BAD_PORT),
+    *_host_rules(before="^[^/]+//", after="(?::[0-9]+)?(?:[/?]|$)"),
 ]
 """An absolute URL that can be probed."""
 

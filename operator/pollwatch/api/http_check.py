@@ -44,7 +44,7 @@ HeaderValue = Annotated[
 StatusPattern = Annotated[
     str,
     Field(max_length=3),
-    Pattern("^[1-5]([0-9][0-9]|xx)$", "must be a status code such as '204' or a class such as '2xx'"),
+    Pattern("^[1-5](?:[0-9][0-9]|xx)$", "must be a status code such as '204' or a class such as '2xx'"),
 ]
 
 TextPattern = Annotated[str, Field(min_length=1, max_length=1024)]

@@ -11,7 +11,7 @@ ObjectName = Annotated[
     str,
     Field(min_length=1, max_length=253),
     Pattern(
-        r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        r"^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$",
         "must be the name of a Kubernetes object: lower-case letters, digits, '-' and '.'",
     ),
 ]

@@ -15,7 +15,7 @@ NamespaceName = Annotated[
     str,
     Field(min_length=1, max_length=63),
     Pattern(
-        "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        "^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$",
         "must be the name of a namespace: lower-case letters, digits and '-'",
     ),
 ]

@@ -98,7 +98,10 @@ class Pattern:
 
 
 def matcher(regex: str) -> Callable[[str], bool]:
-    """Return what CEL's `matches` is, for one regular expression."""
+    """Return what CEL's `matches` is, for one regular expression.
+
+    Groups in it should not capture: RE2 is then several times as fast.
+    """
     search = re2.compile(regex).search
     # Bytes spare RE2's wrapper the work of counting in characters.
     return lambda text: search(text.encode()) is not None
