@@ -31,7 +31,8 @@ async def take_sample(target: Target, network: Network) -> Sample:
     try:
         await PROBES[type(target.check.probe)](target, trace, network)
     except ProbeError as error:
-        failure = error
+        # Without its traceback, which leads back to this frame: a cycle of references.
+        failure = error.with_traceback(None)
     except asyncio.CancelledError:
         if not deadline.was_the_cause():
             raise
