@@ -42,7 +42,9 @@ def wait_for_port(port: int, seconds: float = 15.0) -> None:
 @contextlib.contextmanager
 def running(command: Sequence[str | Path]) -> Iterator[subprocess.Popen[bytes]]:
     """A child process for the length of a block; ended by its id."""
-    child = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         yield child
     finally:

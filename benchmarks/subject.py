@@ -24,6 +24,7 @@ from pollwatch.probes.network import system_network
 from pollwatch.series.store import SeriesStore
 from pollwatch.worker.feed import Feed
 from pollwatch.worker.health import LoopMonitor, WorkerMetrics
+from pollwatch.worker.process import prepare_process
 from pollwatch.worker.serve import HttpServer
 from pollwatch.worker.timetable import MissedCause
 from pollwatch.worker.worker import Worker
@@ -145,6 +146,7 @@ def cpu_now() -> float:
 
 async def obey(order: Order) -> Figures:
     """Run the worker, and measure it after its warm-up."""
+    prepare_process()
     clock = SystemClock()
     log, tally, ticker, series = Log(clock), Tally(), Ticker(), SeriesStore()
     network = system_network()

@@ -12,9 +12,9 @@ from pollwatch.probes.network import Network
 from pollwatch.probes.sampling import take_sample
 from pollwatch.series.store import SeriesStore
 from pollwatch.verdict.last_sample import Judge, LastSampleJudge
-from pollwatch.worker.descriptors import MOST_PROBES
 from pollwatch.worker.feed import Feed
 from pollwatch.worker.health import WorkerMetrics
+from pollwatch.worker.process import MOST_PROBES
 from pollwatch.worker.runner import CheckRun, first_state
 from pollwatch.worker.schedule import Schedule
 from pollwatch.worker.target import SampleListener, Services, TargetView
@@ -38,7 +38,7 @@ class Worker:
     take_sample: Callable[[Target, Network], Awaitable[Sample]] = take_sample
     """Probes; raises nothing but `CancelledError`."""
     max_in_flight: int = MOST_PROBES
-    """Probes under way at a time; see `affordable_probes`."""
+    """Probes under way at a time; see `worker.process.prepare_process`."""
     _applied: tuple[CheckPlan, ...] = field(init=False, default=(), repr=False)
     _runs: dict[CheckKey, CheckRun] = field(init=False, default_factory=dict, repr=False)
     _waiting: dict[CheckKey, CheckPlan] = field(init=False, default_factory=dict, repr=False)

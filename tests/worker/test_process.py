@@ -1,4 +1,4 @@
-"""A prober does not run out of file descriptors because of a limit that it may raise."""
+"""A process that probes is set up for it."""
 
 import json
 import resource
@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from pollwatch.worker.descriptors import MOST_PROBES, affordable_probes
+from pollwatch.worker.process import MOST_PROBES, affordable_probes
 
 SCRIPT = """
 import json, resource
-from pollwatch.worker.descriptors import raise_descriptor_limit
+from pollwatch.worker.process import raise_descriptor_limit
 print(json.dumps([raise_descriptor_limit(), resource.getrlimit(resource.RLIMIT_NOFILE)[0]]))
 """
 
