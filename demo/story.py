@@ -40,11 +40,10 @@ def one_fails(world: World) -> None:
     world.immigration.break_server(world.immigration.addresses[-1])
 
 
-def another_fails_politely(world: World) -> None:
-    """A second server fails, with status 200; where there are only two, it is spared."""
+def politely(world: World) -> None:
+    """A second server shows the error page with status 200; where there are only two, the one that failed."""
     addresses = world.immigration.addresses
-    if len(addresses) > 2:
-        world.immigration.break_server(addresses[-2], Answer.POLITE_ERROR)
+    world.immigration.break_server(addresses[-2 if len(addresses) > 2 else -1], Answer.POLITE_ERROR)
 
 
 def all_fail(world: World) -> None:
@@ -80,8 +79,8 @@ ELECTION_NIGHT: Sequence[Scene] = (
     ),
     Scene(
         at=36,
-        says="22:50  Another one shows the error page, with status 200.",
-        happens=another_fails_politely,
+        says="22:50  The error page comes with status 200 now, too: only the body tells.",
+        happens=politely,
     ),
     Scene(at=48, says="23:30  200,000 visitors. The whole site is down.", happens=all_fail),
     Scene(at=63, says="00:40  Half of the servers are back. Nobody says a word.", happens=half_is_back),

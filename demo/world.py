@@ -62,10 +62,10 @@ def can_listen(address: str) -> bool:
 
 
 def local_addresses() -> Addresses:
-    """Find the addresses for the sites: Linux's, or where 127.0.0.2 is unknown (macOS) 127.0.0.1 and ::1."""
+    """Find the addresses for the sites: Linux's, or where 127.0.0.2 is unknown (macOS) ::1 and 127.0.0.1."""
     if can_listen(LINUX.immigration[0]):
         return LINUX
-    both = tuple(address for address in ("127.0.0.1", "::1") if can_listen(address))
+    both = tuple(address for address in ("::1", "127.0.0.1") if can_listen(address))
     return Addresses(immigration=both, cape_breton=("127.0.0.1",))
 
 

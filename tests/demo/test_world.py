@@ -120,7 +120,7 @@ def test_the_sample_checks_name_the_ports_and_names_of_the_world() -> None:
         Addresses(
             immigration=("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"), cape_breton=("127.0.0.6",)
         ),
-        Addresses(immigration=("127.0.0.1", "::1"), cape_breton=("127.0.0.1",)),
+        Addresses(immigration=("::1", "127.0.0.1"), cape_breton=("127.0.0.1",)),
         Addresses(immigration=("127.0.0.1",), cape_breton=("127.0.0.1",)),
     ],
     ids=["linux", "macos", "no-ipv6"],

@@ -36,4 +36,6 @@ def shows_tables(out: Console) -> bool:
 
 def abandon_stdout() -> None:
     """Send what is still written to standard output nowhere: its reader left."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -42,17 +42,19 @@ def sign(verdict: Verdict, word: str | None = None) -> Text:
 
 def table(view: View, blocks: Sequence[Block], width: int) -> Table:
     """Draw the Checks, each with the targets that have a line of their own."""
-    spark = min(WIDEST_SPARKLINE, width // 6) if width >= WIDE else NARROW_SPARKLINE
+    spark = min(WIDEST_SPARKLINE, width // 7) if width >= WIDE else NARROW_SPARKLINE
     columns = [
         Column("VERDICT", width=12),
-        Column("CHECK", ratio=4, no_wrap=True, overflow="ellipsis"),
-        Column("LAST PROBE", ratio=5, no_wrap=True, overflow="ellipsis"),
+        Column("CHECK", max_width=width // 3),
+        Column("LAST PROBE", ratio=1),
         Column("FAILED", justify="right", width=6),
         Column("EVER", justify="right", width=5),
         Column("LATENCY", width=spark),
     ]
     if width >= WIDE:
-        columns += [Column("FOR", justify="right", width=12), Column("NEXT", justify="right", width=6)]
+        columns += [Column("FOR", justify="right", width=11), Column("NEXT", justify="right", width=6)]
+    for column in columns:
+        column.no_wrap = True
     drawn = Table(*columns, box=None, expand=True, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
     for block in blocks:
         for row in _rows(view, block, spark):
