@@ -56,7 +56,9 @@ class Trace:
 
     def enter(self, phase: Phase, now: float) -> None:
         """Begin a phase; the time until `now` belongs to the one before it."""
-        self.leave(now)
+        if self.phase is not None:
+            self._elapsed[self.phase] += now - self._since
+        self._since = now
         self.phase = phase
 
     def leave(self, now: float) -> None:
