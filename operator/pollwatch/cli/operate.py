@@ -12,6 +12,7 @@ from pollwatch.control.credentials import CredentialsError
 from pollwatch.control.logs import set_up_logs
 from pollwatch.control.preflight import PreflightError
 from pollwatch.worker.listen import ListenError
+from pollwatch.worker.process import prepare_process
 
 DEFAULT_LISTEN = ":9877"
 
@@ -73,6 +74,7 @@ def command(
         kubeconfig=kubeconfig,
         hosts_file=hosts_file,
         resync_period=resync_period,
+        max_in_flight=prepare_process(),
     )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -35,6 +35,7 @@ from pollwatch.probes.network import Network, system_network
 from pollwatch.series.store import SeriesStore
 from pollwatch.worker.feed import Feed
 from pollwatch.worker.health import Health, LoopMonitor, WorkerMetrics
+from pollwatch.worker.process import MOST_PROBES
 from pollwatch.worker.serve import HttpServer
 from pollwatch.worker.worker import Worker
 
@@ -60,6 +61,8 @@ class Settings:
     hosts_file: Path | None = None
     resync_period: float = 300.0
     """Seconds between re-lists."""
+    max_in_flight: int = MOST_PROBES
+    """How many probes may be under way at a time."""
 
 
 async def operate(settings: Settings, stop: asyncio.Event) -> None:
@@ -112,7 +115,13 @@ class Operator:
 
         self._monitor = LoopMonitor(clock)
         series, feed, worker_metrics = SeriesStore(), Feed(), WorkerMetrics(clock, self._monitor)
-        self._worker = Worker(network=network, series=series, metrics=worker_metrics, feed=feed)
+        self._worker = Worker(
+            network=network,
+            series=series,
+            metrics=worker_metrics,
+            feed=feed,
+            max_in_flight=settings.max_in_flight,
+        )
         data_plane = EmbeddedDataPlane(self._worker, feed)
 
         self._reporter = Reporter(store=self._store, data_plane=data_plane, offer=statuses.add, clock=clock)

@@ -163,7 +163,10 @@ class Cluster:
             self._metrics.request_seconds.labels(method).observe(self._clock.monotonic() - started)
         if not HTTPStatus.OK <= code < HTTPStatus.MULTIPLE_CHOICES:
             raise _refusal(code, content, response.headers.get("Retry-After"))
-        return json.loads(content)
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise UnreachableError(f"{access.server}: the answer is not JSON: no API server?") from error
 
     async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
         """Read one object. Raises `RefusedError` with code 404 when it does not exist."""

@@ -1,0 +1,156 @@
+"""What the watch and the re-lists see reaches the store in the right order, from the right thread."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+
+from pollwatch.compile.references import Reference
+from pollwatch.control.cluster import Cluster, ClusterError
+from pollwatch.control.inbox import Change, Inbox
+from pollwatch.control.intake import Intake
+from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.resync import Resync
+from pollwatch.control.store import Store
+from pollwatch.plan.checks import CheckKey
+from pollwatch.plan.clock import SystemClock
+from tests.control.api_server import json_answer, refusal, sample, scripted_cluster
+from tests.control.documents import check_document, secret_document
+from tests.support.sites import Answer, Site
+
+LIST = "/apis/pollwatch.dev/v1alpha1/checks?limit=200"
+
+
+def page(*documents: dict[str, object], following: str = "") -> Answer:
+    return json_answer({"items": documents, "metadata": {"continue": following}})
+
+
+class Bench:
+    """A store, and all ways into it."""
+
+    def __init__(self, cluster: Cluster, site: Site, metrics: ControlMetrics) -> None:
+        clock = SystemClock()
+        self.site = site
+        self.metrics = metrics
+        self.store = Store()
+        self.recompiled: list[CheckKey] = []
+        self.reported: list[CheckKey] = []
+        self.fetched: list[Reference] = []
+        self.inbox = Inbox(asyncio.get_running_loop())
+        self.intake = Intake(
+            store=self.store,
+            recompile=self.recompiled.append,
+            report=self.reported.append,
+            metrics=metrics,
+            clock=clock,
+        )
+        self.resync = Resync(
+            cluster=cluster,
+            store=self.store,
+            intake=self.intake,
+            fetch=self.fetched.append,
+            namespaces=(None,),
+            period=300.0,
+            metrics=metrics,
+            clock=clock,
+            random=lambda: 0.5,
+        )
+
+    async def see(self, *changes: Change) -> None:
+        """Let the watch see something, and the store have it."""
+        for change in changes:
+            self.inbox.put(change)
+        running = asyncio.create_task(self.intake.run(self.inbox))
+        await asyncio.sleep(0.05)
+        assert not len(self.inbox)
+        running.cancel()
+        await asyncio.wait([running])
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(key.name for key in self.store.checks)
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    metrics = ControlMetrics()
+    async with scripted_cluster(metrics) as (cluster, site):
+        yield Bench(cluster, site, metrics)
+
+
+def seen(document: dict[str, object], *, deleted: bool = False) -> Change:
+    return Change(kind=str(document["kind"]), document=document, deleted=deleted)
+
+
+async def test_a_list_brings_what_the_watch_had_missed_and_prunes_what_is_gone(bench: Bench) -> None:
+    await bench.see(seen(check_document("stays")), seen(check_document("gone")))
+    bench.site.answers[LIST] = page(check_document("stays"), following="more")
+    bench.site.answers[f"{LIST}&continue=more"] = page(check_document("missed"))
+    await bench.resync.once()
+    assert bench.names == ["missed", "stays"]
+    assert bench.recompiled[-1] == CheckKey("public-sites", "gone")
+    assert sample(bench.metrics, "pollwatch_operator_pruned_objects_total", kind="Check") == 1
+
+
+async def test_what_the_watch_sees_while_a_list_is_under_way_is_newer_than_the_list(bench: Bench) -> None:
+    await bench.see(seen(check_document("deleted-meanwhile")))
+    bench.site.answers[LIST] = Answer(body=page(check_document("deleted-meanwhile")).body, delay=1.0)
+    listing = asyncio.create_task(bench.resync.once())
+    await asyncio.sleep(0.05)
+    assert not listing.done()
+    await bench.see(
+        seen(check_document("made-meanwhile")),
+        seen(check_document("deleted-meanwhile"), deleted=True),
+    )
+    await listing
+    assert bench.names == ["made-meanwhile"]
+
+
+async def test_a_list_that_fails_half_way_prunes_nothing(bench: Bench) -> None:
+    await bench.see(seen(check_document("one")), seen(check_document("two")))
+    bench.site.answers[LIST] = page(check_document("one"), following="more")
+    bench.site.answers[f"{LIST}&continue=more"] = refusal(410, "the list has expired")
+    with pytest.raises(ClusterError, match="410"):
+        await bench.resync.once()
+    assert bench.names == ["one", "two"]
+    assert bench.resync.age is None
+
+
+async def test_a_secret_that_changed_unseen_is_read_again_and_the_list_holds_no_secret(bench: Bench) -> None:
+    reference = Reference("Secret", "public-sites", "site")
+    await bench.see(seen(check_document("one")))
+    bench.store.refer(CheckKey("public-sites", "one"), frozenset({reference}))
+    await bench.see(seen(secret_document("site", version=1)))
+    bench.site.answers[LIST] = page(check_document("one"))
+    bench.site.answer = page(secret_document("site", version=1))
+    await bench.resync.once()
+    assert bench.fetched == []
+    bench.site.answer = page(secret_document("site", version=2))
+    await bench.resync.once()
+    assert bench.fetched == [reference]
+    lists = [request for request in bench.site.requests if request.path.startswith("/api/v1/secrets?")]
+    assert lists
+    for request in lists:
+        assert "as=PartialObjectMetadataList" in request.headers["accept"]
+        assert "service-account-token" in request.path
+
+
+async def test_the_inbox_takes_from_another_thread_all_there_is_in_its_order() -> None:
+    inbox = Inbox(asyncio.get_running_loop())
+    count = 5_000
+
+    def write() -> None:
+        for number in range(count):
+            inbox.put(seen(check_document(str(number))))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    taken: list[str] = []
+    async with asyncio.timeout(60):
+        while len(taken) < count:
+            await inbox.wait()
+            while (change := inbox.take()) is not None:
+                taken.append(change.document["metadata"]["name"])
+    thread.join()
+    assert taken == [str(number) for number in range(count)]
