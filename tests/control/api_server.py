@@ -31,7 +31,9 @@ async def scripted_cluster(metrics: ControlMetrics) -> AsyncIterator[tuple[Clust
     """A client, and the site that plays its API server."""
     async with running_site() as site:
         configuration = Configuration(host=site.url.rstrip("/"))
-        cluster = Cluster(Credentials(configuration, "the test"), metrics=metrics, clock=SystemClock())
+        cluster = Cluster(
+            Credentials(configuration, "the test", clock=SystemClock()), metrics=metrics, clock=SystemClock()
+        )
         try:
             yield cluster, site
         finally:

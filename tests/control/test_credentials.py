@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 import trustme
 
-from pollwatch.control.credentials import CredentialsError, load_credentials
+from pollwatch.control.credentials import RELOAD, CredentialsError, load_credentials
 from tests.cluster.credentials import kubeconfig as kubeconfig_text
+from tests.support.clock import FakeClock
 
 IN_A_POD = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
 
@@ -41,7 +42,9 @@ def write_kubeconfig(path: Path, ca_file: Path, token: str) -> str:
 async def token_of(
     kubeconfig: str | None, environ: Mapping[str, str], service_account: Path
 ) -> tuple[str, str | None]:
-    credentials = await load_credentials(kubeconfig, environ=environ, service_account=service_account)
+    credentials = await load_credentials(
+        kubeconfig, clock=FakeClock(), environ=environ, service_account=service_account
+    )
     access = await credentials.access()
     return access.server, access.token
 
@@ -70,7 +73,9 @@ class TwoMinutesLater(dt.datetime):
 async def test_a_token_that_is_rotated_is_read_again_after_a_minute(
     service_account: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    credentials = await load_credentials(None, environ=IN_A_POD, service_account=service_account)
+    credentials = await load_credentials(
+        None, clock=FakeClock(), environ=IN_A_POD, service_account=service_account
+    )
     (service_account / "token").write_text("rotated")
     assert (await credentials.access()).token == "bearer from-the-pod"
     clock = SimpleNamespace(datetime=TwoMinutesLater, timedelta=dt.timedelta)
@@ -79,7 +84,9 @@ async def test_a_token_that_is_rotated_is_read_again_after_a_minute(
 
 
 async def test_a_token_is_not_shown_when_access_is_printed(service_account: Path) -> None:
-    credentials = await load_credentials(None, environ=IN_A_POD, service_account=service_account)
+    credentials = await load_credentials(
+        None, clock=FakeClock(), environ=IN_A_POD, service_account=service_account
+    )
     assert "from-the-pod" not in repr(await credentials.access())
 
 
@@ -90,14 +97,32 @@ async def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path, text: s
     path = tmp_path / "kubeconfig"
     path.write_text(text)
     with pytest.raises(CredentialsError, match=f"^kubeconfig {path}: .+"):
-        await load_credentials(str(path), environ={}, service_account=tmp_path / "no-pod")
+        await load_credentials(str(path), clock=FakeClock(), environ={}, service_account=tmp_path / "no-pod")
 
 
 async def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CredentialsError, match="there is no such file"):
-        await load_credentials(str(tmp_path / "nowhere"), environ={}, service_account=tmp_path / "no-pod")
+        await load_credentials(
+            str(tmp_path / "nowhere"), clock=FakeClock(), environ={}, service_account=tmp_path / "no-pod"
+        )
 
 
 async def test_a_pod_without_the_address_of_the_api_server_is_told_so(service_account: Path) -> None:
     with pytest.raises(CredentialsError, match=r"the service account in .*: Service host/port is not set"):
-        await load_credentials(None, environ={}, service_account=service_account)
+        await load_credentials(None, clock=FakeClock(), environ={}, service_account=service_account)
+
+
+async def test_a_kubeconfig_that_changes_is_read_again_after_a_while(ca_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    clock = FakeClock()
+    write_kubeconfig(path, ca_file, "first")
+    credentials = await load_credentials(
+        str(path), environ={}, service_account=tmp_path / "no-pod", clock=clock
+    )
+    write_kubeconfig(path, ca_file, "second")
+    assert (await credentials.access()).token == "Bearer first"
+    clock.advance(RELOAD)
+    assert (await credentials.access()).token == "Bearer second"
+    path.unlink()
+    clock.advance(RELOAD)
+    assert (await credentials.access()).token == "Bearer second"

@@ -75,7 +75,7 @@ async def operate(settings: Settings, stop: asyncio.Event) -> None:
     """
     clock = SystemClock()
     metrics = ControlMetrics()
-    credentials = await load_credentials(settings.kubeconfig)
+    credentials = await load_credentials(settings.kubeconfig, clock=clock)
     cluster = Cluster(credentials, metrics=metrics, clock=clock)
     try:
         await preflight(cluster, settings.namespaces)

@@ -5,8 +5,9 @@ the Pod; then `~/.kube/config`. One loader serves the client and the watch, so t
 always act as the same identity.
 """
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,8 +16,14 @@ from kubernetes.aio.config import ConfigException, load_kube_config
 from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 from yaml import YAMLError
 
+from pollwatch.plan.clock import Clock
+
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where Kubernetes mounts the service account of a Pod."""
+
+
+RELOAD = 300.0
+"""Seconds after which a kubeconfig is read again."""
 
 
 class CredentialsError(Exception):
@@ -34,19 +41,44 @@ class Access:
     key_file: str | None
     token: str | None = field(repr=False)
     """With its scheme: `Bearer ...`."""
-    tls_server_name: str | None = None
 
 
 class Credentials:
     """Loads access to the API server, and keeps it fresh."""
 
-    def __init__(self, configuration: Configuration, source: str) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        source: str,
+        *,
+        clock: Clock,
+        reload: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Take what was loaded.
+
+        Args:
+            configuration: the client's.
+            source: where it comes from, for people.
+            clock: for when to load it anew.
+            reload: loads it anew into `configuration`, where the client's hook does not do so itself.
+        """
         self.configuration = configuration
         self.source = source
-        """Where it comes from, for people."""
+        self._reload = reload
+        self._clock = clock
+        self._loaded = clock.monotonic()
 
     async def access(self) -> Access:
-        """Return what to use now: the token file of a Pod is read again when it is a minute old."""
+        """Return what to use now.
+
+        The token of a Pod is read again each minute; what a kubeconfig says (it may run a
+        program for a token that lasts a quarter of an hour) every `RELOAD` seconds.
+        """
+        if self._reload is not None and self._clock.monotonic() - self._loaded >= RELOAD:
+            self._loaded = self._clock.monotonic()
+            # What was loaded before may still do; if it does not, the API server says so.
+            with contextlib.suppress(CredentialsError):
+                await self._reload()
         configuration = self.configuration
         token = await configuration.get_api_key_with_prefix("BearerToken")
         return Access(
@@ -56,13 +88,13 @@ class Credentials:
             certificate_file=configuration.cert_file,
             key_file=configuration.key_file,
             token=token,
-            tls_server_name=configuration.tls_server_name,
         )
 
 
 async def load_credentials(
     kubeconfig: str | None,
     *,
+    clock: Clock,
     environ: Mapping[str, str] = os.environ,
     service_account: Path = SERVICE_ACCOUNT,
 ) -> Credentials:
@@ -70,6 +102,7 @@ async def load_credentials(
 
     Args:
         kubeconfig: the file that the user named, if any.
+        clock: for when to read it again.
         environ: the process's environment.
         service_account: where a Pod's token and CA are.
 
@@ -88,7 +121,16 @@ async def load_credentials(
             loader.load_and_set(configuration)
         except (ConfigException, OSError) as error:
             raise CredentialsError(f"the service account in {service_account}: {error}") from error
-        return Credentials(configuration, "service account")
+        return Credentials(configuration, "service account", clock=clock)
+
+    async def load() -> None:
+        await _load_kubeconfig(file, configuration)
+
+    await load()
+    return Credentials(configuration, f"kubeconfig {file}", reload=load, clock=clock)
+
+
+async def _load_kubeconfig(file: str, configuration: Configuration) -> None:
     try:
         await load_kube_config(config_file=file, client_configuration=configuration, persist_config=False)
     except (ConfigException, OSError, YAMLError) as error:
@@ -96,7 +138,6 @@ async def load_credentials(
     except (AttributeError, TypeError, ValueError) as error:
         # The loader's own words for a document of another shape.
         raise CredentialsError(f"kubeconfig {file}: this is no kubeconfig ({error})") from error
-    return Credentials(configuration, f"kubeconfig {file}")
 
 
 def _kubeconfig(named: str | None, service_account: Path) -> str | None:

@@ -82,7 +82,7 @@ class ControlMetrics:
         )
         self.pruned = Counter(
             "pollwatch_operator_pruned_objects",
-            "Objects that a re-list found gone although no watch had said so, by kind.",
+            "Objects that a re-list found gone or changed although the watch had not said so, by kind.",
             ["kind"],
             registry=self.registry,
         )
