@@ -148,6 +148,25 @@ async def test_when_nobody_reads_any_more_it_ends_quietly(place: Place, checks: 
     assert (process.returncode, err) == (0, b"")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only on Linux")
+@pytest.mark.parametrize("options", [(), ("--once",), ("--once", "-o", "json")], ids=" ".join)
+async def test_a_full_disk_is_one_line_and_exit_code_2(
+    place: Place, checks: Path, options: tuple[str, ...]
+) -> None:
+    (checks / "a.yaml").write_text(place.check(resolve="Any"))
+    full = os.open("/dev/full", os.O_WRONLY)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pollwatch", "run", str(checks), "--hosts", str(place.hosts), *options),
+        stdout=full,
+        stderr=asyncio.subprocess.PIPE,
+        env=ENVIRONMENT,
+    )
+    os.close(full)
+    async with asyncio.timeout(60):
+        _, err = await process.communicate()
+    assert (process.returncode, err) == (2, b"the output cannot be written: no space left on device\n")
+
+
 async def test_a_good_edit_takes_effect(place: Place, checks: Path) -> None:
     (checks / "a.yaml").write_text(place.check("one", resolve="Any"))
     async with run(place, checks) as running:

@@ -15,15 +15,16 @@ LONG = "x" * 1000
 """Long enough for 200 of them to be more than a pipe holds."""
 
 
-def ignore() -> None:
+def ignore(error: OSError) -> None:
     """Do nothing about a reader that left."""
+    del error
 
 
 async def test_a_reader_that_stops_reading_holds_up_nothing_and_gets_every_line_later() -> None:
     reader, writer = os.pipe()
     ended = asyncio.Event()
     with os.fdopen(writer, "w") as out, os.fdopen(reader) as pipe:
-        stream = LineStream(out, StringIO(), line=lambda _: LONG, notes=True, reader_left=ignore)
+        stream = LineStream(out, StringIO(), line=lambda _: LONG, notes=True, lost=ignore)
         writing = asyncio.create_task(stream.run(ended))
         async with asyncio.timeout(60):
             for _ in range(LINES):
@@ -41,7 +42,7 @@ async def test_a_reader_that_left_ends_the_run() -> None:
     os.close(reader)
     ended = asyncio.Event()
     out = os.fdopen(writer, "w")
-    stream = LineStream(out, StringIO(), line=plain_line, notes=True, reader_left=ended.set)
+    stream = LineStream(out, StringIO(), line=plain_line, notes=True, lost=lambda _: ended.set())
     await stream.tell(Note(at=NOON, text="a line"))
     async with asyncio.timeout(60):
         await stream.run(asyncio.Event())
@@ -52,7 +53,7 @@ async def test_a_reader_that_left_ends_the_run() -> None:
 
 async def test_problems_go_to_standard_error_and_what_waits_at_the_end_is_written() -> None:
     out, err = StringIO(), StringIO()
-    stream = LineStream(out, err, line=plain_line, notes=False, reader_left=ignore)
+    stream = LineStream(out, err, line=plain_line, notes=False, lost=ignore)
     happenings: list[Happening] = [
         Note(at=NOON, text="told"),
         state(Verdict.DOWN, Verdict.UP, up=0),

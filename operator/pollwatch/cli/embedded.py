@@ -80,6 +80,8 @@ class Embedded:
         self._display: Display | None = None
         self.ended = asyncio.Event()
         """Set when the run is to end."""
+        self.problem: str | None = None
+        """What ended it, if that was no wish of the user's."""
 
     @property
     def metrics_url(self) -> str:
@@ -97,8 +99,9 @@ class Embedded:
         if self._display is not None:
             self._display.note(note)
 
-    def stop(self) -> None:
-        """End the run; may be called again."""
+    def stop(self, problem: str | None = None) -> None:
+        """End the run, because of a problem if one is given; may be called again."""
+        self.problem = self.problem or problem
         self.ended.set()
 
     async def start(self) -> None:

@@ -9,7 +9,7 @@ import uvloop
 from pollwatch.cli.arguments import ca_certificates, header, host_port, ip_address, status_range
 from pollwatch.cli.documents import dumps, sample_document
 from pollwatch.cli.errors import BadInputError, one_line_errors
-from pollwatch.cli.terminal import console, show
+from pollwatch.cli.terminal import console, show, write
 from pollwatch.cli.waterfall import waterfall
 from pollwatch.plan.checks import CheckKey, CheckPlan, HttpProbe, Probe, Target, TcpProbe, TlsOptions
 from pollwatch.plan.samples import Outcome, Sample
@@ -177,7 +177,8 @@ async def _sample(target: Target, hosts: Path | None) -> Sample:
 def _show(sample: Sample, target: Target, output: str) -> None:
     """Print the sample and end the program with its exit code."""
     if output == "json":
-        click.echo(dumps({"target": target.check.target, **sample_document(sample)}, indent=2))
+        document = {"target": target.check.target, **sample_document(sample)}
+        write(sys.stdout, dumps(document, indent=2) + "\n")
     else:
         show(console(sys.stdout), waterfall(sample, target.check.target))
     raise SystemExit(0 if sample.outcome is Outcome.SUCCESS else 1)

@@ -23,7 +23,7 @@ from pollwatch.cli.errors import BadInputError, one_line_errors
 from pollwatch.cli.once import all_up, probe_once, results_document, results_table
 from pollwatch.cli.reload import follow
 from pollwatch.cli.sources import Sources
-from pollwatch.cli.terminal import abandon_stdout, console, show, shows_tables
+from pollwatch.cli.terminal import abandon, console, show, shows_tables, unwritable, write
 from pollwatch.plan.checks import Plan
 from pollwatch.probes.network import system_network
 
@@ -102,7 +102,7 @@ def command(
     if once:
         results = uvloop.run(_probe_once(plan, hosts))
         if settings.as_json:
-            click.echo(dumps(results_document(results), indent=2))
+            write(sys.stdout, dumps(results_document(results), indent=2) + "\n")
         else:
             show(console(sys.stdout), results_table(results))
         raise SystemExit(0 if all_up(results) else 1)
@@ -138,6 +138,7 @@ async def probe(sources: Sources, plan: Plan, settings: Settings, *, story: Stor
 
     Raises:
         ListenError: The address that was asked for cannot be had.
+        BadInputError: The output cannot be written.
     """
     out = console(sys.stdout)
     table = shows_tables(out) and not settings.as_json
@@ -155,6 +156,8 @@ async def probe(sources: Sources, plan: Plan, settings: Settings, *, story: Stor
         )
     finally:
         await network.aclose()
+    if run.problem is not None:
+        raise BadInputError([run.problem])
     last_words = console(sys.stderr) if settings.as_json else out
     if table:
         _leave_log(run, out)
@@ -169,16 +172,16 @@ def _leave_log(run: Embedded, out: Console) -> None:
 
 
 def _lines(run: Embedded, *, as_json: bool) -> LineStream:
-    def leave() -> None:
-        abandon_stdout()
-        run.stop()
+    def lost(error: OSError) -> None:
+        abandon(sys.stdout)
+        run.stop(None if isinstance(error, BrokenPipeError) else unwritable(error))
 
     def line(happening: Happening) -> str:
         if as_json and not isinstance(happening, Note):
             return dumps(transition_document(happening))
         return plain_line(happening)
 
-    return LineStream(sys.stdout, sys.stderr, line=line, notes=not as_json, reader_left=leave)
+    return LineStream(sys.stdout, sys.stderr, line=line, notes=not as_json, lost=lost)
 
 
 async def _greet(run: Embedded, *, asked: bool) -> None:

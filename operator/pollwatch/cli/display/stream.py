@@ -19,7 +19,7 @@ class LineStream:
         err: Where problems go, and the other notes too if `out` is for transitions only.
         line: Writes a happening as text.
         notes: Whether `out` takes notes.
-        reader_left: Is called when nobody reads `out` any more (EPIPE).
+        lost: Is called once when `out` or `err` cannot be written: nobody reads it, the disk is full.
     """
 
     def __init__(
@@ -29,13 +29,13 @@ class LineStream:
         *,
         line: Callable[[Happening], str],
         notes: bool,
-        reader_left: Callable[[], None],
+        lost: Callable[[OSError], None],
     ) -> None:
         self._out = out
         self._err = err
         self._line = line
         self._notes = notes
-        self._reader_left = reader_left
+        self._lost = lost
         self._waiting: asyncio.Queue[Happening] = asyncio.Queue(WAITING)
 
     def note(self, happening: Happening) -> None:
@@ -62,8 +62,8 @@ class LineStream:
                 batch.append(self._waiting.get_nowait())
             try:
                 await asyncio.to_thread(self._write, batch)
-            except BrokenPipeError:
-                self._reader_left()
+            except OSError as error:
+                self._lost(error)
                 break
         end.cancel()
 
