@@ -41,9 +41,9 @@ fix: venv ## format, and mend what the linter can mend
 generate: venv ## write the CRD, the install manifest and the reference pages anew
 	$(BIN)/python tools/generate.py
 
-bench: venv ## measure against blackbox_exporter, in one run (see docs/benchmarks.md)
+bench: venv ## measure against blackbox_exporter, in one run (QUICK=1, WRITE=1 for the docs)
 	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver blackbox_exporter
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(if $(WRITE),--write) $(if $(QUICK),--quick)
 
 clean: ## remove what was made inside the tree
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
