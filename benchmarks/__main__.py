@@ -4,7 +4,7 @@ python -m benchmarks [--write] [--quick] [--only NAME]
 """
 
 import argparse
-import datetime
+import datetime as dt
 import os
 import platform
 import sys
@@ -35,28 +35,29 @@ COMPARISONS: Mapping[str, Comparison] = MappingProxyType(
         "probe-cost": Comparison(
             title="CPU a probe, beside blackbox_exporter",
             text="""\
-The whole worker (schedule, probe, verdict, series, `/metrics`) beside blackbox_exporter 0.28.0, built from its Go
-module. Both probe the same small server, on fresh connections, 50 at a time, as fast as they can; over TLS with a full
-handshake and verification (ECDSA P-256). Five turns each, one after the other; CPU is user and system time of the
-prober's process. Figures are medians with their range; the ratio is the median of the ratios of each turn.""",
+The whole worker (schedule, probe, verdict, series, `/metrics`) beside blackbox_exporter 0.28.0,
+built from its Go module. Both probe the same small server, on fresh connections, 50 at a time, as
+fast as they can; over TLS with a full handshake and verification (ECDSA P-256). Five turns each,
+one after the other; CPU is user and system time of the prober's process. Figures are medians with
+their range; the ratio is the median of the ratios of each turn.""",
             run=probe_cost.report,
             quick=lambda: probe_cost.report(repetitions=1),
         ),
         "many-checks": Comparison(
             title="10,000 Checks in one process, scraped",
             text="""\
-10,000 HTTP Checks every 10 s, 1,000 probes a second, on one core; the site that answers has the other. With and
-without a scrape every 15 s (compressed, on a kept connection). Lateness is from a probe's slot to its start. The
-longest hold is what a ticker in the same loop missed: it includes the starting of probes, garbage collection, and
-what the machine took away.""",
+10,000 HTTP Checks every 10 s, 1,000 probes a second, on one core; the site that answers has the
+other. With and without a scrape every 15 s (compressed, on a kept connection). Lateness is from a
+probe's slot to its start. The longest hold is what a ticker in the same loop missed: it includes
+the starting of probes, garbage collection, and what the machine took away.""",
             run=many_checks.report,
             quick=lambda: many_checks.report(repetitions=1),
         ),
         "operator": Comparison(
             title="10,000 Checks in a real API server",
             text="""\
-etcd, kube-apiserver, the operator under its own service account, the site and this program share two cores. Checks
-are created 16 at a time; then nothing is changed for five minutes.""",
+etcd, kube-apiserver, the operator under its own service account, the site and this program share
+two cores. Checks are created 16 at a time; then nothing is changed for five minutes.""",
             run=lambda: operator_scale.measure(10_000, idle=300.0, period=30),
             quick=lambda: operator_scale.measure(1_000, idle=30.0, period=30),
         ),
@@ -66,8 +67,8 @@ are created 16 at a time; then nothing is changed for five minutes.""",
 HEADING = """\
 # Benchmarks
 
-Written by `make bench WRITE=1` from a real run; `make bench` measures anew and prints. Machines are shared and noisy: compare
-what stands in one table, and ratios rather than times.
+Written by `make bench WRITE=1` from a real run; `make bench` measures anew and prints. Machines are
+shared and noisy: compare what stands in one table, and ratios rather than times.
 
 This run: {date}, {machine}, Python {python}, OpenSSL as in the standard library.
 """
@@ -97,7 +98,7 @@ def main(arguments: list[str]) -> int:
     if chosen.write and (chosen.quick or chosen.only):
         parser.error("--write writes the whole page, from full runs: leave out --quick and --only")
     page = HEADING.format(
-        date=datetime.datetime.now(tz=datetime.UTC).date(),
+        date=dt.datetime.now(tz=dt.UTC).date(),
         machine=machine(),
         python=platform.python_version(),
     )
