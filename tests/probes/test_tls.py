@@ -29,6 +29,16 @@ async def test_a_trusted_site_is_a_success_with_its_tls_facts(authority: Authori
     assert sample.http.tls
 
 
+async def test_an_intermediate_that_expires_before_the_server_s_own_certificate_is_what_counts(
+    authority: Authority,
+) -> None:
+    later = authority.expires + timedelta(days=365)
+    async with running_site(tls=authority.server_context(expires=later, intermediate=True)) as site:
+        sample = await sample_http(site.url, tls=TlsOptions(ca_pem=authority.pem))
+    assert sample.tls is not None, sample.evidence
+    assert sample.tls.earliest_expiry == authority.expires.timestamp()
+
+
 async def test_tls_1_2_is_spoken_with_those_who_know_no_better(authority: Authority) -> None:
     context = authority.server_context(max_version=ssl.TLSVersion.TLSv1_2)
     async with running_site(tls=context) as site:

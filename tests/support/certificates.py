@@ -4,6 +4,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 
 import trustme
+from cryptography import x509
 
 YEAR = timedelta(days=365)
 
@@ -19,11 +20,17 @@ class Authority:
         """The root, for `TlsOptions.ca_pem`."""
         return self._ca.cert_pem.bytes().decode()
 
+    @property
+    def expires(self) -> datetime:
+        """When the root does."""
+        return x509.load_pem_x509_certificate(self._ca.cert_pem.bytes()).not_valid_after_utc
+
     def server_context(
         self,
         *names: str,
         expires: datetime | None = None,
         max_version: ssl.TLSVersion | None = None,
+        intermediate: bool = False,
     ) -> ssl.SSLContext:
         """A server's context with a certificate for some names (IP addresses become IP SANs).
 
@@ -31,9 +38,11 @@ class Authority:
             names: Host names and IP addresses; `localhost` and the loopback addresses when none.
             expires: Default: in a year.
             max_version: The highest TLS version the server speaks.
+            intermediate: Whether an intermediate CA, which expires with the root, issues it.
         """
         begins = datetime(2000, 1, 1, tzinfo=UTC)
-        leaf = self._ca.issue_cert(
+        issuer = self._ca.create_child_ca() if intermediate else self._ca
+        leaf = issuer.issue_cert(
             *(names or ("localhost", "127.0.0.1", "::1")),
             not_before=begins,
             not_after=expires or datetime.now(UTC) + YEAR,

@@ -6,6 +6,7 @@ shared by all probes with the same options. They hold no sessions: every handsha
 
 import ssl
 from functools import lru_cache
+from typing import Any
 
 from cryptography import x509
 
@@ -16,6 +17,8 @@ from pollwatch.probes.failure import ProbeError
 _X509_V_ERR_CERT_HAS_EXPIRED = 10
 _NAME_MISMATCHES = frozenset({62, 63, 64})
 """`X509_V_ERR_HOSTNAME_MISMATCH`, `..._EMAIL_MISMATCH`, `..._IP_ADDRESS_MISMATCH` (x509_vfy.h)."""
+_ENCODING_DER = 2
+"""`_ssl.ENCODING_DER`."""
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -53,9 +56,16 @@ def facts(tls: ssl.SSLObject) -> TlsFacts:
 
 
 def _presented_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
-    """The server's certificates, DER; only its own before Python 3.13, which tells no more."""
+    """The certificates that the server presented, DER, its own first.
+
+    `SSLObject.get_unverified_chain` is public from Python 3.13 on; before, it is there under the
+    object that it wraps. An intermediate that expires first has taken many sites down.
+    """
     if hasattr(tls, "get_unverified_chain"):
         return tuple(tls.get_unverified_chain())
+    inner: Any = getattr(tls, "_sslobj", None)
+    if hasattr(inner, "get_unverified_chain"):
+        return tuple(one.public_bytes(_ENCODING_DER) for one in inner.get_unverified_chain() or ())
     leaf = tls.getpeercert(binary_form=True)
     return (leaf,) if leaf else ()
 
