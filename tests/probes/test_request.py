@@ -34,6 +34,15 @@ def test_a_field_is_one_line_or_the_request_is_not_written(name: str, value: str
     assert wire.count(b"\r\n\r\n") == 1
 
 
+def test_a_value_above_ascii_is_sent_as_latin_1_and_what_has_no_place_there_is_refused() -> None:
+    def wire(value: str) -> bytes:
+        return Request(method="GET", url=FIRST.url, headers=(Header(name="X-City", value=value),)).serialize()
+
+    assert b"X-City: Montr\xe9al\r\n" in wire("Montréal")
+    with pytest.raises(InvalidRequestError, match="'X-City'.*Latin-1"):
+        wire("Iqaluit ᐃᖃᓗᐃᑦ")
+
+
 def test_a_refusal_names_the_field_and_not_its_value() -> None:
     request = Request(method="GET", url=FIRST.url, headers=(Header(name="X-Token", value="s3cr3t\n"),))
     with pytest.raises(InvalidRequestError, match="'X-Token'") as refusal:

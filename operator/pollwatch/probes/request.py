@@ -46,8 +46,11 @@ class Request:
                 raise InvalidRequestError(f"header {name!r}: not a field name (RFC 9110, section 5.1)")
             if _FORBIDDEN_IN_VALUES.search(value):
                 raise InvalidRequestError(f"header {name!r}: the value holds a line break or a NUL")
+            if not _is_latin_1(value):
+                raise InvalidRequestError(f"header {name!r}: the value holds characters outside of Latin-1")
             lines.append(f"{name}: {value}")
-        return "\r\n".join((*lines, "", "")).encode() + self.body
+        # RFC 9110, section 5.5: what is above ASCII was always ISO 8859-1.
+        return "\r\n".join((*lines, "", "")).encode("latin-1") + self.body
 
     def _fields(self) -> list[tuple[str, str]]:
         own = [(header.name, header.value) for header in self.headers if header.name.lower() not in _FRAMING]
@@ -56,6 +59,10 @@ class Request:
         if self.body or self.method in _METHODS_WITH_CONTENT:
             fields.append(("Content-Length", str(len(self.body))))
         return fields + own
+
+
+def _is_latin_1(text: str) -> bool:
+    return text.isascii() or max(text) <= "\xff"
 
 
 def _defaults(url: Url) -> list[tuple[str, str]]:
