@@ -39,7 +39,7 @@ def test_a_value_above_ascii_is_sent_as_latin_1_and_what_has_no_place_there_is_r
         return Request(method="GET", url=FIRST.url, headers=(Header(name="X-City", value=value),)).serialize()
 
     assert b"X-City: Montr\xe9al\r\n" in wire("Montréal")
-    with pytest.raises(InvalidRequestError, match="'X-City'.*Latin-1"):
+    with pytest.raises(InvalidRequestError, match=r"'X-City'.*Latin-1"):
         wire("Iqaluit ᐃᖃᓗᐃᑦ")
 
 
