@@ -25,7 +25,7 @@ import aiohttp
 import httpx
 import uvloop
 
-from benchmarks.processes import cpu_seconds, resident_bytes
+from benchmarks.processes import cpu_seconds, resident_bytes, wait_for_port
 from benchmarks.results import table
 from tests.cluster.apiclient import documents_in
 from tests.cluster.controlplane import ControlPlane
@@ -42,7 +42,7 @@ PAGE = 500
 PATIENCE = 600.0
 """Seconds after which a step is given up."""
 
-LOOK_EVERY = 5.0
+LOOK_EVERY = 10.0
 """Seconds between looks: a list of everything, and a scrape, cost what is measured, too. What is
 reported is read from the timestamps afterwards."""
 
@@ -286,6 +286,7 @@ def site() -> Iterator[int]:
             log=Path(name) / "site.log",
         )
         try:
+            wait_for_port(port)
             yield port
         finally:
             program.stop()

@@ -175,3 +175,9 @@ def test_without_embedded_it_says_that_pools_are_not_there_yet(tmp_path: Path) -
     program = Program("operator", [POLLWATCH, "operator"], log=tmp_path / "operator.log")
     assert program.wait(60) == 2
     assert "add --embedded" in program.log.read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_a_namespace_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    code, said = run(tmp_path, "--namespace=Not_One")
+    assert code == 2
+    assert "'Not_One' is not the name of a namespace" in said

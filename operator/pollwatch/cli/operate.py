@@ -1,6 +1,7 @@
 """`pollwatch operator`: watch Checks in a cluster, have them probed, write what was found."""
 
 import asyncio
+import re
 import signal
 from pathlib import Path
 
@@ -16,6 +17,18 @@ from pollwatch.worker.process import prepare_process
 
 DEFAULT_LISTEN = ":9877"
 
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
+
+
+def _namespaces(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what cannot be a namespace (RFC 1123): the API server would find nothing in it, silently."""
+    for name in names:
+        if not _LABEL.fullmatch(name):
+            raise click.BadParameter(
+                f"{name!r} is not the name of a namespace: lower-case letters, digits and '-', at most 63"
+            )
+    return tuple(dict.fromkeys(names))
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--embedded", is_flag=True, help="Probe in this very process.")
@@ -24,6 +37,7 @@ DEFAULT_LISTEN = ":9877"
     "namespaces",
     multiple=True,
     metavar="NS",
+    callback=lambda _context, _parameter, names: _namespaces(names),
     help="Serve only this namespace; may be given several times. Default: all.",
 )
 @click.option(
@@ -70,7 +84,7 @@ def command(
     set_up_logs()
     settings = Settings(
         listen=listen,
-        namespaces=tuple(dict.fromkeys(namespaces)),
+        namespaces=namespaces,
         kubeconfig=kubeconfig,
         hosts_file=hosts_file,
         resync_period=resync_period,

@@ -101,13 +101,16 @@ class RefusedError(ClusterError):
     @property
     def retriable(self) -> bool:
         """Whether the same request may succeed later."""
-        return self.code in (
-            HTTPStatus.UNAUTHORIZED,
-            HTTPStatus.FORBIDDEN,
-            HTTPStatus.REQUEST_TIMEOUT,
-            HTTPStatus.CONFLICT,
-            HTTPStatus.TOO_MANY_REQUESTS,
-        ) or (self.code >= HTTPStatus.INTERNAL_SERVER_ERROR)
+        return (
+            self.code
+            in (
+                HTTPStatus.UNAUTHORIZED,
+                HTTPStatus.FORBIDDEN,
+                HTTPStatus.REQUEST_TIMEOUT,
+                HTTPStatus.TOO_MANY_REQUESTS,
+            )
+            or self.code >= HTTPStatus.INTERNAL_SERVER_ERROR
+        )
 
 
 class Cluster:

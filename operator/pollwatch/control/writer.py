@@ -19,7 +19,7 @@ from pollwatch.control.status import CheckStatus
 from pollwatch.control.work_queue import WorkQueue
 from pollwatch.plan.checks import CheckKey
 
-CONCURRENCY = 8
+CONCURRENCY = 16
 """Requests at a time."""
 
 RATE, BURST = 300.0, 50.0
