@@ -71,6 +71,18 @@ def test_a_name_that_moves_to_other_addresses_keeps_its_verdict_until_they_are_s
     assert bench.verdicts() == [Verdict.UP]
 
 
+def test_a_name_that_moves_to_other_addresses_is_judged_by_all_of_them_soon() -> None:
+    bench, check = WorkerBench(), make_each_address(period=300.0)
+    bench.resolve_to(A, B)
+    bench.apply(check)
+    bench.run(600.0, lambda: bench.resolve_to(C, D, down=[C], failure=ANSWER_500), 340.0)
+    assert bench.addresses(check.key) == [C, D]
+    assert [(state.verdict, state.total, state.up) for state in bench.states()] == [
+        (Verdict.UP, 2, 2),
+        (Verdict.DEGRADED, 2, 1),
+    ]
+
+
 def test_an_address_that_refuses_connections_is_named_all_the_same() -> None:
     bench, check = WorkerBench(), make_each_address()
     bench.resolve_to(A, B)

@@ -197,6 +197,26 @@ def test_another_destination_or_way_to_resolve_starts_from_nothing_known() -> No
     assert bench.states()[-1].verdict is Verdict.UP
 
 
+def test_another_destination_that_cannot_be_probed_does_not_keep_the_verdict_of_the_former_one() -> None:
+    bench = WorkerBench()
+    bench.apply(make_check())
+
+    def change() -> None:
+        bench.find = lambda _: make_sample(Reason.RESOURCES_EXHAUSTED)
+        bench.apply(make_check(target="https://www.example.net/"))
+
+    bench.run(30.0, change, 30.0)
+    assert bench.verdicts() == [Verdict.UP, Verdict.UNKNOWN]
+
+
+def test_a_changed_timeout_is_shown_and_keeps_the_counters() -> None:
+    bench, check = WorkerBench(), make_check(timeout=5.0)
+    bench.apply(check)
+    bench.run(100.0, lambda: bench.apply(make_check(timeout=8.0)), 0.0)
+    assert list(bench.series_named("probe_timeout_seconds").values()) == [8.0]
+    assert list(bench.series_named(ATTEMPTS).values()) == [len(bench.probed)]
+
+
 def test_stopping_lets_probes_end_within_the_grace_and_counts_them() -> None:
     bench, check = WorkerBench(), make_check(period=3_600.0)
     bench.takes = lambda _: 4.0
@@ -286,3 +306,50 @@ def test_a_check_that_changes_before_it_was_taken_up_is_probed_as_it_is_now() ->
     bench.apply(*many[:-1], changed)
     bench.run(60.0)
     assert [target.check for target in bench.probed if target.check.key == changed.key] == [changed]
+
+
+def test_many_changed_checks_are_followed_without_holding_the_loop() -> None:
+    bench = WorkerBench()
+    bench.apply(*(make_check(f"check-{n:04}", timeout=5.0) for n in range(1_000)))
+    changed = [make_check(f"check-{n:04}", timeout=8.0) for n in range(1_000)]
+    followed: list[int] = []
+
+    def change() -> None:
+        bench.apply(*changed)
+        followed.append(list(bench.series_named("probe_timeout_seconds").values()).count(8.0))
+        assert len(bench.worker.targets(changed[-1].key)) == 1
+
+    bench.run(60.0, change, 30.0)
+    assert 0 < followed[0] < 200
+    assert set(bench.series_named("probe_timeout_seconds").values()) == {8.0}
+    assert set(bench.verdicts()) == {Verdict.UP}
+
+
+def test_a_check_that_is_changed_back_before_it_was_taken_up_goes_on_undisturbed() -> None:
+    bench = WorkerBench()
+    many = [make_check(f"check-{n:04}", period=3_600.0) for n in range(1_000)]
+    changed = [make_check(f"check-{n:04}", period=3_600.0, timeout=8.0) for n in range(1_000)]
+    bench.apply(*many)
+
+    def change_and_change_back() -> None:
+        bench.probed.clear()
+        bench.apply(*changed)
+        bench.apply(*changed[:100], *(make_check(check.key.name, period=3_600.0) for check in many[100:]))
+
+    bench.run(60.0, change_and_change_back, 10.0)
+    assert {target.check.key for target in bench.probed} <= {check.key for check in many[:100]}
+
+
+def test_a_changed_check_that_leaves_the_plan_before_it_was_taken_up_takes_its_series_along_at_once() -> None:
+    bench = WorkerBench()
+    bench.apply(*(make_check(f"check-{n:04}", timeout=5.0) for n in range(1_000)))
+    left: list[int] = []
+
+    def change_and_leave() -> None:
+        bench.apply(*(make_check(f"check-{n:04}", timeout=8.0) for n in range(1_000)))
+        bench.apply(make_check("check-0000", timeout=8.0))
+        left.append(len(bench.series_named(ATTEMPTS)))
+
+    bench.run(60.0, change_and_leave, 30.0)
+    assert left == [1]
+    assert len(bench.series_named(ATTEMPTS)) == 1

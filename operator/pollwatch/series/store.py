@@ -90,6 +90,11 @@ class TargetSeries(Series[Tally]):
         tally.add(sample)
         self._expose(tally, gauges=tally.tells)
 
+    def change_timeout(self, timeout: float) -> None:
+        """Expose another timeout (seconds); what was counted stays."""
+        self._tally.timeout = timeout
+        self._expose(self._tally, gauges=self._tally.tells)
+
 
 class CheckSeries(Series[CheckState]):
     """The series of one Check; `Unknown` until there is a state."""

@@ -55,10 +55,9 @@ class CheckRun:
         self._resolved: tuple[str, ...] = ()
         self._resolved_at = -math.inf
         """When the probe that told them was due, monotonic seconds."""
-        self._held = False
-        """Whether a state waits for the round to be complete."""
-        self._open_target(None, soon=True)
-        self._begin_round(now)
+        self._hurried_at = -math.inf
+        """The last `_resolved_at` that had new targets probed ahead of their slots."""
+        self._begin(now)
         self.state = first_state(plan, now=now)
         self._series.observe(self.state)
 
@@ -86,13 +85,14 @@ class CheckRun:
         if (plan.target, plan.probe.resolve) != (former.target, former.probe.resolve):
             self._close_targets(list(self._targets))
             self._resolved = ()
-            self._open_target(None, soon=True)
-            self._begin_round(now)
+            self._begin(now)
             return
         for address, run in self._targets.items():
             run.target = Target(plan, address)
-            if _shown(plan) != _shown(former):
+            if _labelled(plan) != _labelled(former):
                 run.reopen_series()
+            elif plan.timeout != former.timeout:
+                run.series.change_timeout(plan.timeout)
             if _probed(plan) != _probed(former):
                 run.reschedule()
 
@@ -128,16 +128,24 @@ class CheckRun:
         self._resolved = sample.resolved
         self._resolved_at = run.entry.started_for
         addresses = sample.resolved[:MAX_ADDRESSES]
-        first_time = None in self._targets
+        # New targets are probed ahead of their slots once a period only: a name that gives another
+        # address each time would otherwise be probed as fast as it answers.
+        soon = self._resolved_at - self._hurried_at >= self.plan.period
+        if soon:
+            self._hurried_at = self._resolved_at
         self._close_targets([address for address in self._targets if address not in addresses])
         for address in addresses:
             if address not in self._targets:
-                # Later comers wait for their slot: a name that gives another address each
-                # time would otherwise be probed as fast as it answers.
-                self._open_target(address, soon=first_time and address != sample.address)
+                self._open_target(address, soon=soon and address != sample.address)
         if all(run.sample is None for run in self._targets.values()):
             self._begin_round(sample.started)
         return True
+
+    def _begin(self, now: float) -> None:
+        """Begin with nothing known of the destination, not even its addresses; `now` in Unix seconds."""
+        self._hurried_at = -math.inf
+        self._open_target(None, soon=True)
+        self._begin_round(now)
 
     def _open_target(self, address: str | None, *, soon: bool) -> None:
         target = Target(self.plan, address)
@@ -145,6 +153,7 @@ class CheckRun:
 
     def _begin_round(self, now: float) -> None:
         """Have the verdict wait for the first samples of targets that are all new; `now` in Unix seconds."""
+        self._held = True
         self._round_ends = now + min(self.plan.period, LONGEST_ROUND) + self.plan.timeout
 
     def _close_targets(self, addresses: Iterable[str | None]) -> None:
@@ -188,9 +197,9 @@ class CheckRun:
         return state
 
 
-def _shown(plan: CheckPlan) -> tuple[object, ...]:
-    """What the series of a target are made of, next to the samples."""
-    return plan.target, plan.labels, plan.timeout, type(plan.probe)
+def _labelled(plan: CheckPlan) -> tuple[object, ...]:
+    """What tells which series a target has, and how they are labelled."""
+    return plan.target, plan.labels, type(plan.probe)
 
 
 def _probed(plan: CheckPlan) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ from pollwatch.worker.schedule import Schedule
 from pollwatch.worker.target import SampleListener, Services, TargetView
 
 TAKEN_UP_AT_ONCE = 25
-"""New Checks in one go: less than 5 ms of the event loop, most of it for their series."""
+"""New and changed Checks in one go: less than 5 ms of the event loop, most of it for their series."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -42,7 +42,7 @@ class Worker:
     _applied: tuple[CheckPlan, ...] = field(init=False, default=(), repr=False)
     _runs: dict[CheckKey, CheckRun] = field(init=False, default_factory=dict, repr=False)
     _waiting: dict[CheckKey, CheckPlan] = field(init=False, default_factory=dict, repr=False)
-    """Checks of the plan that are still to be taken up."""
+    """Checks of the plan, new or changed, that are still to be taken up."""
     _more: asyncio.Event = field(init=False, default_factory=asyncio.Event, repr=False)
     _services: Services = field(init=False, repr=False)
 
@@ -75,7 +75,7 @@ class Worker:
         What did not change goes on undisturbed. It costs next to nothing where the plan has
         the very objects of the one before, and a comparison where it has equal ones. The
         probes and the series of a Check that is not in the plan any more end at once. Many new
-        Checks are taken up a few at a time, so that the probes of others do not wait.
+        or changed Checks are taken up a few at a time, so that the probes of others do not wait.
         """
         before, after = set(map(id, self._applied)), set(map(id, plan.checks))
         fresh = {check.key: check for check in plan.checks if id(check) not in before}
@@ -87,10 +87,11 @@ class Worker:
                     self._drop(check.key)
         for key, check in fresh.items():
             run = self._runs.get(key)
-            if run is None:
+            if run is None or run.plan != check:
                 self._waiting[key] = check
-            elif run.plan != check:
-                run.change(check, now=self.network.clock.time())
+            else:
+                # It may have been changed, and changed back before that was taken up.
+                self._waiting.pop(key, None)
         self._applied = plan.checks
         self._take_up_some()
         self.metrics.plan_applied()
@@ -115,9 +116,9 @@ class Worker:
 
     def states(self) -> Mapping[CheckKey, CheckState]:
         """Give the state of every Check of the plan: a snapshot, next to the feed."""
-        states = {key: run.state for key, run in self._runs.items()}
         now = self.network.clock.time()
-        states.update((key, first_state(check, now=now)) for key, check in self._waiting.items())
+        states = {key: first_state(check, now=now) for key, check in self._waiting.items()}
+        states.update((key, run.state) for key, run in self._runs.items())
         return states
 
     def targets(self, key: CheckKey) -> tuple[TargetView, ...]:
@@ -126,16 +127,25 @@ class Worker:
         Raises:
             KeyError: The Check is not in the plan.
         """
-        return () if key in self._waiting else self._runs[key].views()
+        run = self._runs.get(key)
+        if run is None and key not in self._waiting:
+            raise KeyError(key)
+        return () if run is None else run.views()
 
     def _drop(self, key: CheckKey) -> None:
-        if self._waiting.pop(key, None) is None:
-            self._runs.pop(key).close()
+        self._waiting.pop(key, None)
+        run = self._runs.pop(key, None)
+        if run is not None:
+            run.close()
 
     def _take_up_some(self) -> None:
         now = self.network.clock.time()
         for key in list(islice(self._waiting, TAKEN_UP_AT_ONCE)):
-            self._runs[key] = CheckRun(self._waiting.pop(key), self._services, now=now)
+            check, run = self._waiting.pop(key), self._runs.get(key)
+            if run is None:
+                self._runs[key] = CheckRun(check, self._services, now=now)
+            else:
+                run.change(check, now=now)
         if self._waiting:
             self._more.set()
 
