@@ -148,7 +148,8 @@ class Prometheus:
 
     def _is_ready(self) -> bool:
         log = (self._folder / "prometheus.log").read_text(encoding="utf-8", errors="replace")
-        listening = re.search(r'msg="Listening on" address=(127\.0\.0\.1:\d+)', log)
+        # Version 3 writes `component=web` in between, version 2 before it.
+        listening = re.search(r'msg="Listening on".* address=(127\.0\.0\.1:\d+)', log)
         if listening is None:
             return False
         self.url = f"http://{listening[1]}"

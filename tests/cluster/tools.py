@@ -49,7 +49,6 @@ PROMETHEUS, PROMTOOL = (
         package=f"github.com/prometheus/prometheus/cmd/{name}",
         purpose="scrapes and alert rules as users have them",
         cost="about 6 minutes",
-        stamps={"github.com/prometheus/common/version.Version": "{version}"},
     )
     for name in ("prometheus", "promtool")
 )
