@@ -21,7 +21,7 @@ run: venv ## watch an election night: a site that fails for some people (FOREVER
 	@$(BIN)/python -m demo.election_night $(if $(FOREVER),--forever)
 
 tools: venv ## build or fetch what the tests need: etcd, kube-apiserver, Prometheus
-	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver prometheus
+	@$(BIN)/python -m tests.cluster.build
 
 test: tools ## run every test, against a real API server and a real Prometheus (TESTS=path for some)
 	@$(BIN)/python -m pytest $(TESTS)
