@@ -188,6 +188,24 @@ def test_after_a_restart_the_status_stays_until_period_and_timeout_have_passed()
     play(steps)
 
 
+def test_a_verdict_that_the_data_plane_takes_back_is_unknown_at_once() -> None:
+    async def steps(bench: Bench) -> None:
+        bench.observe(check_document())
+        await asyncio.sleep(1)
+        bench.data_plane.find(Verdict.UP)
+        await asyncio.sleep(1)
+        bench.write()
+        bench.offered.clear()
+        bench.data_plane.find(Verdict.UNKNOWN)
+        await asyncio.sleep(1)
+        assert bench.offered == [KEY]
+        status = bench.write()
+        assert status is not None
+        assert status.verdict is Verdict.UNKNOWN
+
+    play(steps)
+
+
 def test_a_spec_that_changes_keeps_the_verdict_and_tells_the_new_generation() -> None:
     async def steps(bench: Bench) -> None:
         bench.observe(check_document())

@@ -139,7 +139,7 @@ class Reporter:
         self._states[state.key] = state
         if has_verdict(state):
             self._patience.pop(state.key, None)
-            self._offer(state.key)
+        self._offer(state.key)
 
     async def sweep(self) -> None:
         """Let go of what has been waited for long enough, for ever."""
