@@ -12,6 +12,7 @@ from install_yaml import install_yaml
 
 from pollwatch.api.crd import check_crd, crd_yaml
 from pollwatch.api.reference import reference as check_reference
+from pollwatch.control.reference import reference as operator_metrics_reference
 from pollwatch.series.reference import reference as metrics_reference
 from pollwatch.worker.reference import reference as worker_metrics_reference
 
@@ -24,6 +25,7 @@ GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
         "docs/reference/check.md": check_reference,
         "docs/reference/metrics.md": metrics_reference,
         "docs/reference/worker-metrics.md": worker_metrics_reference,
+        "docs/reference/operator-metrics.md": operator_metrics_reference,
     }
 )
 """In an order in which later files may be made of earlier ones."""

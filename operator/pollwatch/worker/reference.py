@@ -4,6 +4,7 @@ Its output is `docs/reference/worker-metrics.md`.
 """
 
 import sys
+from collections.abc import Iterable
 
 from prometheus_client.core import Metric
 
@@ -32,13 +33,16 @@ _SUFFIXES = {"counter": "_total", "info": "_info"}
 def reference() -> str:
     """Print the reference, in Markdown."""
     clock = SystemClock()
-    families = WorkerMetrics(clock, LoopMonitor(clock)).collect()
-    rows = [
+    return _INTRODUCTION + rows(WorkerMetrics(clock, LoopMonitor(clock)).collect())
+
+
+def rows(families: Iterable[Metric]) -> str:
+    """Print a row of the table for each family; its labels are those of its samples."""
+    return "".join(
         f"| `{family.name}{_SUFFIXES.get(family.type, '')}` | {family.type} | {_labels(family)} "
-        f"| {family.documentation} |"
+        f"| {family.documentation} |\n"
         for family in families
-    ]
-    return _INTRODUCTION + "\n".join(rows) + "\n"
+    )
 
 
 def _labels(family: Metric) -> str:
