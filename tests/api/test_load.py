@@ -153,6 +153,15 @@ def test_a_document_that_is_no_check_gets_one_line(tmp_path: Path, text: str, pr
     assert told(load_text(text, tmp_path), tmp_path) == [problem]
 
 
+def test_names_that_cannot_be_printed_are_told_in_one_line_all_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "check.yaml"
+    file.write_text(f'{CHECK.format("a")}  "peri\\nod\\e[31m": 1\n', encoding="utf-8")
+
+    field, missing = told(load_paths(file, tmp_path / "no\nfile"), tmp_path)
+    assert field.startswith("check.yaml:6: spec.peri\\nod\\x1b[31m: unknown field, ")
+    assert missing == "no\\nfile: cannot be read: no such file or directory"
+
+
 def test_files_without_a_check_are_told() -> None:
     loaded = load_paths("-", stdin=b"apiVersion: v1\nkind: Service\n")
 
@@ -180,10 +189,11 @@ def test_paths_that_lead_nowhere_get_one_line_each(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
 
-    assert told(load_paths(tmp_path / "missing.yaml", empty, "a" * 5000), tmp_path) == [
+    assert told(load_paths(tmp_path / "missing.yaml", empty, "a" * 5000, ""), tmp_path) == [
         "missing.yaml: cannot be read: no such file or directory",
         "empty: the folder holds no .yaml, .yml or .json file",
         f"{'a' * 5000}: cannot be read: file name too long",
+        "a path is empty; name a file or a folder, or - for standard input",
     ]
 
 

@@ -41,6 +41,12 @@ def read_files(paths: Sequence[str], *, stdin: BinaryIO) -> Iterator[SourceFile 
                 seen.add(STDIN)
                 yield _decoded(STDIN_NAME, stdin.read(MAX_FILE_BYTES + 1), is_named=True)
             continue
+        if not path:
+            # A variable that was not set, hardly the folder one stands in.
+            yield Problem(
+                path="", message="a path is empty; name a file or a folder, or - for standard input"
+            )
+            continue
         try:
             files = files_at(Path(path))
         except OSError as error:

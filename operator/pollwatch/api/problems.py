@@ -20,11 +20,14 @@ class Problem:
     reason: AcceptedReason = AcceptedReason.INVALID_SPEC
 
     def __str__(self) -> str:
-        """`file.yaml:12: spec.http.expcet: unknown field, did you mean expect?`."""
+        """`file.yaml:12: spec.http.expcet: unknown field, did you mean expect?`.
+
+        One line, whatever the file and its fields are named: what cannot be printed is escaped.
+        """
         place = self.file or ""
         if self.file and self.line is not None:
             place = f"{self.file}:{self.line}"
-        return ": ".join(part for part in (place, self.path, self.message) if part)
+        return _printable(": ".join(part for part in (place, self.path, self.message) if part))
 
 
 class Invalid(ValueError):  # noqa: N818 - reads as what is said of the document: it is invalid
@@ -34,3 +37,9 @@ class Invalid(ValueError):  # noqa: N818 - reads as what is said of the document
         self.problems = tuple(problems)
         """All of them, in the order of the document's fields; never empty."""
         super().__init__("; ".join(map(str, self.problems)))
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
