@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -98,6 +99,20 @@ def test_json_is_read_too() -> None:
         "a": [1, True, None],
         "b": {"c": "d"},
     }
+
+
+# YAML has no room for the DEL that JSON leaves as it is, and `<<` is a key of its own.
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x7f<"), max_size=20)
+
+
+@given(st.dictionaries(TEXT, TEXT | st.lists(st.integers(0, 9) | st.none()), min_size=1))
+def test_json_is_read_as_json_whatever_is_escaped(document: dict[str, Any]) -> None:
+    for indent in (None, 2, "\t"):
+        assert only(json.dumps(document, indent=indent)).root.plain() == document
+
+
+def test_an_escaped_backslash_before_a_code_unit_is_no_escape_of_it() -> None:
+    assert only('{"a": "\\\\ud83d\\\\ude00"}').root.plain() == {"a": r"\ud83d\ude00"}
 
 
 def test_anchors_and_merge_keys_are_filled_in() -> None:

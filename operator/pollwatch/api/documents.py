@@ -5,6 +5,7 @@ reasons: every value keeps its line, a key that is given twice is found, and a d
 is nested or multiplied by aliases without measure is given up before it is built.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,9 @@ _PLAIN_TAGS = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "map", "null", "seq")
 )
 _MERGE_KEY = "<<"
+
+_JSON_ESCAPE = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\.")
+"""An escape in a JSON text; one that needs two UTF-16 code units in groups (RFC 8259, section 7)."""
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser where PyYAML was built with it: ten times as fast."""
@@ -105,6 +109,7 @@ def read_documents(text: str) -> Iterator[Document]:
     Raises:
         UnreadableError: From the first place on that cannot be read.
     """
+    text = _with_yaml_escapes(text)
     events = yaml.parse(text, Loader=_Loader)
     values = 0
     try:
@@ -122,6 +127,18 @@ def read_documents(text: str) -> Iterator[Document]:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise UnreadableError(f"cannot be read as YAML: {error.reason}", line) from None
+
+
+def _with_yaml_escapes(text: str) -> str:
+    """Write a character that a JSON text escapes as two code units in the way that YAML knows: as one."""
+    return _JSON_ESCAPE.sub(_yaml_escape, text) if text.lstrip()[:1] == "{" else text
+
+
+def _yaml_escape(escape: re.Match[str]) -> str:
+    high, low = escape.groups()
+    if high is None:
+        return escape.group()
+    return f"\\U{0x10000 + ((int(high, 16) & 0x3FF) << 10) + (int(low, 16) & 0x3FF):08X}"
 
 
 def _line(event: yaml.Event) -> int:
