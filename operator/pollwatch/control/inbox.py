@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -13,8 +13,8 @@ class Change:
     """One object as the watch saw it."""
 
     kind: str
-    document: Mapping[str, Any]
-    """Its last state, when it was deleted."""
+    document: Mapping[str, Any] = field(repr=False)
+    """Its last state, when it was deleted. It may be a Secret."""
     deleted: bool = False
 
 
