@@ -65,7 +65,7 @@ class CheckSpec(Model):
 
 
 class Check(Model):
-    """What must answer, how it is judged, and where it runs.
+    """Something that must answer: how it is probed, how it is judged, and what was found.
 
     `status` is no part of it: what the operator found is not read back as input.
     """

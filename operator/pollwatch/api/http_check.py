@@ -63,7 +63,7 @@ class RequestHeader(Model):
     rules: ClassVar[tuple[Rule, ...]] = (exactly_one(("value", "valueFrom"), remedy="keep one of them"),)
 
     name: RequestHeaderName
-    """Name of the header, such as `Accept-Language`. `Host` is sent in the place of the URL's host."""
+    """Name of the header, such as `Accept-Language`. `Host` replaces the host of the URL."""
     value: HeaderValue | None = None
     """The value itself. For a password or a token use `valueFrom`."""
     value_from: HeaderValueSource | None = None
@@ -140,7 +140,7 @@ class Expectation(Model):
         tuple[ResponseHeaderRule, ...],
         Field(strict=False, max_length=16, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = ()
-    """Rules for the headers. All must hold."""
+    """Rules for the headers of the answer. All must hold."""
     max_body_bytes: Annotated[
         int, Field(ge=1, le=16 * 1024 * 1024, json_schema_extra={"format": "int32"})
     ] = 1024 * 1024
