@@ -13,7 +13,6 @@ from pollwatch.series.table import (
     CHECK_LABELS,
     CHECK_METRICS,
     METRICS_OF,
-    RESERVED_LABELS,
     TARGET_LABELS,
     TARGET_METRICS,
 )
@@ -69,9 +68,8 @@ def reference() -> str:
             "",
             *_table(CHECK_METRICS),
             "",
-            "## Names that a Check's own labels cannot have",
-            "",
-            f"{_codes(sorted(RESERVED_LABELS))}.",
+            "A label of the Check cannot have the name of one of ours, nor of one that Prometheus sets: the list is",
+            "among the rules for `labels` in [Check](check.md#spec).",
             "",
         ]
     )
