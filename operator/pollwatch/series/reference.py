@@ -68,8 +68,8 @@ def reference() -> str:
             "",
             *_table(CHECK_METRICS),
             "",
-            "A label of the Check cannot have the name of one of ours, nor of one that Prometheus sets: the list",
-            "is among the rules for `labels` in [Check](check.md#spec).",
+            "A label of the Check cannot have the name of one of ours, nor of one that Prometheus sets: the",
+            "list is among the rules for `labels` in [Check](check.md#spec).",
             "",
         ]
     )
