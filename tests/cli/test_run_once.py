@@ -1,7 +1,9 @@
 """`pollwatch run --once`: one probe of each target, and an exit code that a script can use."""
 
+import asyncio
 import base64
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,14 @@ async def test_the_json_document_has_the_documented_shape(place: Place, checks: 
 async def test_checks_may_come_from_standard_input(place: Place) -> None:
     done = await pollwatch("run", "-", "--once", "--hosts", place.hosts, stdin=place.check().encode())
     assert done.code == 0
+
+
+async def test_a_closed_standard_input_is_an_empty_one() -> None:
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", '"$0" -m pollwatch run - --once <&-', sys.executable, stderr=asyncio.subprocess.PIPE
+    )
+    _, err = await process.communicate()
+    assert (process.returncode, err.decode()) == (2, "<stdin>: the file is empty\n")
 
 
 async def test_all_that_is_wrong_is_told_in_one_line_each(checks: Path) -> None:

@@ -15,11 +15,9 @@ from pollwatch.cli.display.words import SEVERITY
 from pollwatch.plan.checks import Plan
 from pollwatch.plan.states import CheckState
 from pollwatch.probes.network import Network
-from pollwatch.series.store import SeriesStore
-from pollwatch.worker.feed import Feed
-from pollwatch.worker.health import Health, LoopMonitor, WorkerMetrics
-from pollwatch.worker.serve import HttpServer, ListenError
-from pollwatch.worker.worker import Worker
+from pollwatch.worker.prober import Prober
+from pollwatch.worker.process import MOST_PROBES
+from pollwatch.worker.serve import ListenError
 
 DEFAULT_LISTEN = "127.0.0.1:9877"
 ANY_PORT = "127.0.0.1:0"
@@ -54,9 +52,12 @@ class Embedded:
         network: The way out; its owner closes it.
         listen: Where metrics are served; `None`: at the default address, or any free port.
         histories: Whether recent samples are remembered, for a table.
+        max_in_flight: How many probes may be under way at a time.
     """
 
-    def __init__(self, network: Network, *, listen: str | None, histories: bool) -> None:
+    def __init__(
+        self, network: Network, *, listen: str | None, histories: bool, max_in_flight: int = MOST_PROBES
+    ) -> None:
         clock = network.clock
         self.board = Board(clock, histories=histories)
         self.started = clock.time()
@@ -64,19 +65,10 @@ class Embedded:
         self.plan = Plan()
         """What is probed."""
         self._clock = clock
-        self._feed = Feed()
-        self._loop_monitor = LoopMonitor(clock)
-        self._series = SeriesStore()
-        self._metrics = WorkerMetrics(clock, self._loop_monitor)
-        self._worker = Worker(
-            network=network,
-            series=self._series,
-            metrics=self._metrics,
-            feed=self._feed,
-            listener=self.board.observe,
-        )
+        self._prober = Prober(network, listener=self.board.observe, max_in_flight=max_in_flight)
+        self._worker = self._prober.worker
         self._listen = listen
-        self._server = self._make_server(listen or DEFAULT_LISTEN)
+        self._server = self._prober.server(listen or DEFAULT_LISTEN)
         self._display: Display | None = None
         self.ended = asyncio.Event()
         """Set when the run is to end."""
@@ -115,7 +107,7 @@ class Embedded:
         except ListenError:
             if self._listen is not None:
                 raise
-            self._server = self._make_server(ANY_PORT)
+            self._server = self._prober.server(ANY_PORT)
             await self._server.start()
 
     async def run(
@@ -132,11 +124,10 @@ class Embedded:
         try:
             with stopping_signals(self.stop):
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._worker.run())
+                    tasks.create_task(self._prober.run())
                     tasks.create_task(display.run(self.ended))
                     meanwhile = [
-                        tasks.create_task(_awaited(work))
-                        for work in (self._loop_monitor.run(), self._follow(display), *beside)
+                        tasks.create_task(_awaited(work)) for work in (self._follow(display), *beside)
                     ]
                     if until is not None:
                         meanwhile.append(tasks.create_task(self._end_with(until)))
@@ -178,21 +169,13 @@ class Embedded:
         )
         return self.board.row(state, targets)
 
-    def _make_server(self, listen: str) -> HttpServer:
-        return HttpServer(
-            listen,
-            metrics=[self._series, self._metrics],
-            health=self._loop_monitor.health,
-            ready=lambda: Health(ok=True),
-            scraped=self._metrics.scraped,
-        )
-
     async def _follow(self, display: Display) -> None:
         """Show each transition as the feed has it."""
+        feed = self._prober.feed
         cursor = 0
         while True:
-            await self._feed.wait(cursor)
-            page = self._feed.read(cursor)
+            await feed.wait(cursor)
+            page = feed.read(cursor)
             if page.lost:
                 self.note(
                     f"{page.lost} transitions were lost: they came faster than they were read", problem=True

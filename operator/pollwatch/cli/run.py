@@ -22,10 +22,11 @@ from pollwatch.cli.embedded import DEFAULT_LISTEN, Display, Embedded
 from pollwatch.cli.errors import BadInputError, one_line_errors
 from pollwatch.cli.once import all_up, probe_once, results_document, results_table
 from pollwatch.cli.reload import follow
-from pollwatch.cli.sources import Sources
+from pollwatch.cli.sources import Sources, standard_input
 from pollwatch.cli.terminal import abandon, console, show, shows_tables, unwritable, write
 from pollwatch.plan.checks import Plan
 from pollwatch.probes.network import system_network
+from pollwatch.worker.process import prepare_process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ def command(
     a JSON document.
     """
     settings = Settings(listen=listen, hosts=hosts, as_json=output == "json")
-    sources = Sources(paths, secrets_dir=secrets_dir, stdin=sys.stdin.buffer)
+    sources = Sources(paths, secrets_dir=secrets_dir, stdin=standard_input())
     plan = first_plan(sources)
     if once:
         results = uvloop.run(_probe_once(plan, hosts))
@@ -144,7 +145,7 @@ async def probe(sources: Sources, plan: Plan, settings: Settings, *, story: Stor
     table = shows_tables(out) and not settings.as_json
     network = system_network(hosts_file=settings.hosts)
     try:
-        run = Embedded(network, listen=settings.listen, histories=table)
+        run = Embedded(network, listen=settings.listen, histories=table, max_in_flight=prepare_process())
         await run.start()
         run.apply(plan)
         display: Display = LiveTable(out, run.view) if table else _lines(run, as_json=settings.as_json)

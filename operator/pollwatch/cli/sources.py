@@ -1,6 +1,7 @@
 """The files that a run was given, as a Plan; read again when they change."""
 
 import io
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,11 @@ from pollwatch.compile.plan import compile_checks
 from pollwatch.compile.resources import GivenResources, Resources
 from pollwatch.compile.secrets_dir import SecretsDirectory
 from pollwatch.plan.checks import Plan
+
+
+def standard_input() -> BinaryIO:
+    """Give standard input; an empty one when it was closed (`<&-`)."""
+    return io.BytesIO() if sys.stdin is None else sys.stdin.buffer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

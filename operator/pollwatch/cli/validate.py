@@ -1,8 +1,6 @@
 """`pollwatch validate`: say what is wrong in Check files, before a cluster does."""
 
-import io
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from pollwatch.api.advice import advice
 from pollwatch.api.conditions import AcceptedReason
 from pollwatch.api.load import Loaded, load
 from pollwatch.api.problems import Problem
+from pollwatch.cli.sources import standard_input
 from pollwatch.compile.check import Rejected, compile_check
 from pollwatch.compile.resources import GivenResources, Resources
 from pollwatch.compile.secrets_dir import SecretsDirectory
@@ -76,8 +75,7 @@ def command(paths: tuple[str, ...], secrets_dir: Path | None, *, strict: bool, o
     Exits with 0 when all Checks are valid, and with 2 when one is not.
     """
     # Python has no standard input when the caller closed it.
-    stdin = io.BytesIO() if sys.stdin is None else sys.stdin.buffer
-    loaded = load(paths, stdin=stdin)
+    loaded = load(paths, stdin=standard_input())
     given = GivenResources(secrets=loaded.secrets, config_maps=loaded.config_maps)
     resources: Resources = given
     elsewhere = {AcceptedReason.SECRET_NOT_FOUND, AcceptedReason.CONFIG_MAP_NOT_FOUND}

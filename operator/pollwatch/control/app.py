@@ -32,12 +32,9 @@ from pollwatch.control.writer import BURST, RATE, StatusWrite, StatusWriter
 from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.clock import Clock, SystemClock
 from pollwatch.probes.network import Network, system_network
-from pollwatch.series.store import SeriesStore
-from pollwatch.worker.feed import Feed
-from pollwatch.worker.health import Health, LoopMonitor, WorkerMetrics
+from pollwatch.worker.health import Health
+from pollwatch.worker.prober import Prober
 from pollwatch.worker.process import MOST_PROBES
-from pollwatch.worker.serve import HttpServer
-from pollwatch.worker.worker import Worker
 
 DRAIN_PROBES = 10.0
 """Seconds that probes under way may still take when the operator is told to stop."""
@@ -113,16 +110,9 @@ class Operator:
         references = WorkQueue[Reference](random=random.random, call_later=loop.call_later)
         self._queues = (checks, statuses, references)
 
-        self._monitor = LoopMonitor(clock)
-        series, feed, worker_metrics = SeriesStore(), Feed(), WorkerMetrics(clock, self._monitor)
-        self._worker = Worker(
-            network=network,
-            series=series,
-            metrics=worker_metrics,
-            feed=feed,
-            max_in_flight=settings.max_in_flight,
-        )
-        data_plane = EmbeddedDataPlane(self._worker, feed)
+        self._prober = Prober(network, max_in_flight=settings.max_in_flight)
+        self._worker = self._prober.worker
+        data_plane = EmbeddedDataPlane(self._worker, self._prober.feed)
 
         self._reporter = Reporter(store=self._store, data_plane=data_plane, offer=statuses.add, clock=clock)
         self._fetcher = Fetcher(cluster=cluster, store=self._store, queue=references, recompile=checks.add)
@@ -172,13 +162,7 @@ class Operator:
         metrics.watch_queues(reconcile=lambda: len(checks), status=lambda: len(statuses))
         metrics.watch_checks(self._reconciler.count)
         self._ready = False
-        self._server = HttpServer(
-            settings.listen,
-            metrics=(series, worker_metrics, metrics),
-            health=self._monitor.health,
-            ready=self._readiness,
-            scraped=worker_metrics.scraped,
-        )
+        self._server = self._prober.server(settings.listen, ready=self._readiness, also=(metrics,))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve, watch and probe until `stop` is set; then end in order.
@@ -200,7 +184,6 @@ class Operator:
                     group.create_task(self._resync.run(), name="resync"),
                 ]
                 inside = [
-                    group.create_task(self._monitor.run(), name="monitor"),
                     group.create_task(self._intake.run(self._inbox), name="intake"),
                     group.create_task(self._fetcher.run(), name="fetcher"),
                     group.create_task(self._reconciler.run(), name="reconcile"),
@@ -209,7 +192,7 @@ class Operator:
                     group.create_task(self._reporter.sweep(), name="sweep"),
                     group.create_task(self._writer.run(), name="writer"),
                     group.create_task(self._recorder.run(), name="events"),
-                    group.create_task(self._worker.run(), name="worker"),
+                    group.create_task(self._prober.run(), name="prober"),
                     group.create_task(self._become_ready(), name="ready"),
                 ]
                 await stop.wait()
