@@ -11,6 +11,7 @@ from types import MappingProxyType
 import click
 
 from pollwatch import __version__
+from pollwatch.cli.streams import open_closed_streams
 
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -54,3 +55,4 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, "-V", "--version", prog_name="pollwatch")
 def main() -> None:
     """Synthetic monitoring that samples every address and knows Degraded from Down."""
+    open_closed_streams()
