@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +16,6 @@ from pollwatch.cli.validate import command
 from tests.corpus.corpus import FOLDER, REJECTED
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from click.testing import Result
 
 NEEDS_SECRET = """\
@@ -55,6 +57,35 @@ def test_all_files_of_a_folder_are_judged() -> None:
 
     assert result.exit_code == 2
     assert len(result.stderr.splitlines()) == len(list((FOLDER / "bad").iterdir()))
+
+
+def test_what_the_api_server_and_what_the_operator_would_refuse_stand_in_the_order_of_the_lines() -> None:
+    regex = NEEDS_SECRET.replace("headers:", 'expect: {body: [{matches: "("}]}\n    headers:')
+    text = regex.replace("name: a", "name: b") + "---\n" + regex.replace("spec:", "spec:\n  suspend: 1")
+    result = validate("-", text=text)
+
+    assert re.findall(r"<stdin>:(\d+): (\S+): ", result.stderr) == [
+        ("7", "spec.http.expect.body[0].matches"),
+        ("10", "spec.http.headers[0].valueFrom.secretKeyRef.name"),
+        ("16", "spec.suspend"),
+    ]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only on Linux")
+@pytest.mark.parametrize("options", [(), ("-o", "json")], ids=" ".join)
+def test_a_full_disk_is_one_line_and_exit_code_2(options: tuple[str, ...]) -> None:
+    file = FOLDER / "good" / "http-minimal.yaml"
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "pollwatch", "validate", str(file), *options],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert process.returncode == 2
+    assert process.stderr == "the output cannot be written: no space left on device\n"
 
 
 def test_standard_input_is_judged() -> None:

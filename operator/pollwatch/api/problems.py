@@ -19,6 +19,11 @@ class Problem:
     """Line in `file`, from 1."""
     reason: AcceptedReason = AcceptedReason.INVALID_SPEC
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """File and line, to sort by."""
+        return self.file or "", self.line or 0
+
     def __str__(self) -> str:
         """`file.yaml:12: spec.http.expcet: unknown field, did you mean expect?`.
 

@@ -1,8 +1,11 @@
 """`pollwatch crds`: print what the cluster must know before the first Check."""
 
+import sys
+
 import click
 
 from pollwatch.api.crd import check_crd, crd_yaml
+from pollwatch.cli.terminal import write
 
 
 @click.command
@@ -11,4 +14,4 @@ def command() -> None:
 
     Apply them with `pollwatch crds | kubectl apply --server-side -f -`.
     """
-    click.echo(crd_yaml(check_crd()), nl=False)
+    write(sys.stdout, crd_yaml(check_crd()))

@@ -28,7 +28,7 @@ class Reading:
     plan: Plan
     """Whatever is right; to be used only when there are no problems."""
     problems: tuple[Problem, ...] = ()
-    """All that is wrong, in the order of the files."""
+    """All that is wrong, by file and line."""
 
 
 class Sources:
@@ -70,7 +70,8 @@ class Sources:
             for sourced in loaded.checks
             for problem in compilation.rejected.get(sourced.check.key, ())
         )
-        return Reading(plan=compilation.plan, problems=(*loaded.problems, *rejections))
+        problems = sorted((*loaded.problems, *rejections), key=lambda problem: problem.place)
+        return Reading(plan=compilation.plan, problems=tuple(problems))
 
 
 def _holds_files(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """`pollwatch validate`: say what is wrong in Check files, before a cluster does."""
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,12 @@ from pollwatch.api.advice import advice
 from pollwatch.api.conditions import AcceptedReason
 from pollwatch.api.load import Loaded, load
 from pollwatch.api.problems import Problem
+from pollwatch.cli.errors import BAD_INPUT
 from pollwatch.cli.sources import standard_input
+from pollwatch.cli.terminal import write
 from pollwatch.compile.check import Rejected, compile_check
 from pollwatch.compile.resources import GivenResources, Resources
 from pollwatch.compile.secrets_dir import SecretsDirectory
-
-EXIT_INVALID = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,6 @@ def command(paths: tuple[str, ...], secrets_dir: Path | None, *, strict: bool, o
 
     Exits with 0 when all Checks are valid, and with 2 when one is not.
     """
-    # Python has no standard input when the caller closed it.
     loaded = load(paths, stdin=standard_input())
     given = GivenResources(secrets=loaded.secrets, config_maps=loaded.config_maps)
     resources: Resources = given
@@ -84,18 +84,18 @@ def command(paths: tuple[str, ...], secrets_dir: Path | None, *, strict: bool, o
         elsewhere.remove(AcceptedReason.SECRET_NOT_FOUND)
     findings = [
         Finding(severity="error", problem=finding.problem) if strict else finding
-        for finding in _findings(loaded, resources, elsewhere)
+        for finding in sorted(_findings(loaded, resources, elsewhere), key=lambda each: each.problem.place)
     ]
     errors = sum(finding.severity == "error" for finding in findings)
     if output == "json":
-        click.echo(_as_json(loaded, findings))
+        write(sys.stdout, _as_json(loaded, findings) + "\n")
     else:
         for finding in findings:
             click.echo(finding, err=True)
         if not errors:
-            click.echo(_summary(len(loaded.checks), len(findings)))
+            write(sys.stdout, _summary(len(loaded.checks), len(findings)) + "\n")
     if errors:
-        raise SystemExit(EXIT_INVALID)
+        raise SystemExit(BAD_INPUT)
 
 
 def _findings(loaded: Loaded, resources: Resources, elsewhere: set[AcceptedReason]) -> Iterator[Finding]:
