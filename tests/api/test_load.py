@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from typing import TYPE_CHECKING
@@ -194,6 +195,27 @@ def test_paths_that_lead_nowhere_get_one_line_each(tmp_path: Path) -> None:
         "empty: the folder holds no .yaml, .yml or .json file",
         f"{'a' * 5000}: cannot be read: file name too long",
         "a path is empty; name a file or a folder, or - for standard input",
+    ]
+
+
+def test_a_folder_that_may_not_be_looked_into_is_told_and_not_taken_for_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = tmp_path / "checks" / "locked"
+    locked.mkdir(parents=True)
+    (tmp_path / "checks" / "a.yaml").write_text(CHECK.format("a"), encoding="utf-8")
+    scandir = os.scandir
+
+    # Nothing is locked for root, who may be running this.
+    def scandir_of_others(path: str) -> object:
+        if os.fspath(path) == str(locked):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scandir_of_others)
+
+    assert told(load_paths(tmp_path / "checks"), tmp_path) == [
+        "checks/locked: cannot be read: permission denied"
     ]
 
 

@@ -50,7 +50,7 @@ def read_files(paths: Sequence[str], *, stdin: BinaryIO) -> Iterator[SourceFile 
         try:
             files = files_at(Path(path))
         except OSError as error:
-            yield _unreadable(path, error)
+            yield _unreadable(error.filename or path, error)
             continue
         if not files:
             yield Problem(path="", file=path, message="the folder holds no .yaml, .yml or .json file")
@@ -65,17 +65,20 @@ def files_at(path: Path) -> list[Path]:
     """Return a file, or the files of a folder, as they stand now.
 
     Raises:
-        OSError: The path itself cannot be looked at.
+        OSError: The path, or a folder in it, cannot be looked at. To leave it out would be to
+            say that there is nothing in it.
     """
     if not path.is_dir():
         return [path]
-    return sorted(
-        file
-        for file in path.rglob("*")
-        if file.suffix in SUFFIXES
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
-        and file.is_file()
-    )
+    found: list[Path] = []
+    for folder, folders, names in os.walk(path, onerror=_refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += (Path(folder, name) for name in names if not name.startswith("."))
+    return sorted(file for file in found if file.suffix in SUFFIXES and file.is_file())
+
+
+def _refuse(error: OSError) -> None:
+    raise error
 
 
 def _read(file: Path, *, is_named: bool) -> SourceFile | Problem:

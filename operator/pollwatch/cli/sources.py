@@ -75,4 +75,8 @@ class Sources:
 
 
 def _holds_files(path: Path) -> bool:
-    return any(file.exists() for file in files_at(path))
+    try:
+        return any(file.exists() for file in files_at(path))
+    except OSError:
+        # Something is there, and reading it will say what is wrong with it.
+        return True
