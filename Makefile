@@ -2,8 +2,9 @@
 # Needs Python >= 3.11, git and make; installs the rest into .venv and a cache outside the tree.
 
 # The first that runs and is new enough: a name on PATH may be the shim of a version manager that lacks it.
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
-	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; \
+	$$python $(NEW_ENOUGH) && echo $$python && break; \
 	done),python3)
 BIN := .venv/bin
 TESTS ?= tests
@@ -15,6 +16,9 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv:
+	@$(PYTHON) $(NEW_ENOUGH) || { \
+		echo "Python 3.11 or newer is needed, and $(PYTHON) is none ($$($(PYTHON) --version 2>&1 | head -n 1)):" \
+		"install it, or name one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) tools/bootstrap.py
 
 run: venv ## watch an election night: a site that fails for some people (FOREVER=1 goes on)

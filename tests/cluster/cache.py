@@ -14,19 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
 
 class ToolUnavailableError(Exception):
     """A program cannot be had here. The message is one line: what is missing, and the remedy."""
-
-
-def default_folder(environment: Mapping[str, str]) -> Path:
-    """`$POLLWATCH_CACHE`, else `pollwatch` in the user's cache folder (XDG Base Directory)."""
-    if own := environment.get("POLLWATCH_CACHE"):
-        return Path(own)
-    users = environment.get("XDG_CACHE_HOME")
-    return (Path(users) if users else Path.home() / ".cache") / "pollwatch"
 
 
 @dataclass(frozen=True, slots=True)

