@@ -1,18 +1,14 @@
 """The plain install: what `kubectl apply -f manifests/install.yaml` brings."""
 
-from pathlib import Path
-
 import yaml
 
 from pollwatch import __version__
 from tests.cluster.controlplane import ControlPlane
-from tools.install_yaml import TARGET, install_yaml
-
-RBAC = Path(__file__).parents[2] / "manifests" / "rbac"
+from tools.install_yaml import MANIFESTS, install_yaml
 
 
 def test_the_committed_manifest_is_made_of_the_parts_of_today() -> None:
-    assert TARGET.read_text(encoding="utf-8") == install_yaml(), "run `make generate`"
+    assert (MANIFESTS / "install.yaml").read_text(encoding="utf-8") == install_yaml(), "run `make generate`"
 
 
 def test_the_api_server_accepts_every_part_in_the_order_of_the_file(control_plane: ControlPlane) -> None:
@@ -29,6 +25,6 @@ def test_the_image_is_that_of_this_version() -> None:
 
 def test_a_role_grants_what_the_cluster_role_grants() -> None:
     def rules(path: str) -> object:
-        return yaml.safe_load((RBAC / path).read_text(encoding="utf-8"))["rules"]
+        return yaml.safe_load((MANIFESTS / "rbac" / path).read_text(encoding="utf-8"))["rules"]
 
     assert rules("namespaced/role.yaml") == rules("cluster-role.yaml")
