@@ -119,7 +119,8 @@ async def test_redirects_are_followed_and_counted_unless_told_otherwise() -> Non
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["http", "ftp://www.example.org/"], "'ftp://www.example.org/': the scheme must be http or https"),
+        (["http", "ftp://x/"], "'ftp://x/': it must begin with http:// or https://"),
+        (["http", "www.example.org"], "'www.example.org': it must begin with http:// or https://"),
         (["http", "http://x:0/"], "'http://x:0/': the port must be 1 to 65535"),
         (["http", "http://x/", "--header", "s3cret"], "--header: write it as 'Name: value'"),
         (
@@ -140,6 +141,24 @@ async def test_redirects_are_followed_and_counted_unless_told_otherwise() -> Non
 def test_what_cannot_be_used_is_one_line_and_exit_code_2(arguments: list[str], line: str) -> None:
     done = CliRunner().invoke(main, ["probe", *arguments])
     assert (done.exit_code, done.stdout, done.stderr) == (2, "", f"{line}\n")
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "1e300", "0", "-1"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("probe", "http", "http://127.0.0.1:1/", "--timeout"),
+        ("run", "checks.yaml", "--for"),
+        ("operator", "--embedded", "--resync-period"),
+    ],
+    ids=lambda arguments: arguments[-1],
+)
+def test_what_is_no_time_to_wait_is_refused_with_the_option_that_it_was_given_to(
+    arguments: tuple[str, ...], seconds: str
+) -> None:
+    done = CliRunner().invoke(main, [*arguments, seconds])
+    assert done.exit_code == 2
+    assert f"Invalid value for '{arguments[-1]}'" in done.stderr
 
 
 def test_it_starts_without_what_only_the_control_plane_needs() -> None:

@@ -107,6 +107,14 @@ async def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
         )
 
 
+async def test_an_empty_kubeconfig_variable_is_as_if_there_were_none(service_account: Path) -> None:
+    environ = {"KUBECONFIG": "", "KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+    credentials = await load_credentials(
+        None, clock=FakeClock(), environ=environ, service_account=service_account
+    )
+    assert credentials.source == "service account"
+
+
 async def test_a_pod_without_the_address_of_the_api_server_is_told_so(service_account: Path) -> None:
     with pytest.raises(CredentialsError, match=r"the service account in .*: Service host/port is not set"):
         await load_credentials(None, clock=FakeClock(), environ={}, service_account=service_account)

@@ -1,17 +1,37 @@
 """Command line arguments, read strictly: what is wrong is said with how it is written right."""
 
 import ipaddress
+import math
 import re
 import ssl
 from pathlib import Path
+from typing import Any
+
+import click
 
 from pollwatch.cli.errors import BadInputError
 from pollwatch.plan.checks import Header, StatusRange
 
 HIGHEST_PORT = 65535
+LONGEST = 10 * 365 * 86_400
+"""Seconds that an event loop can be told to wait; more is a mistake."""
 
 _HOST_PORT = re.compile(r"(?:\[(?P<ip6>[^\[\]]+)\]|(?P<host>[^:\[\]\s/]+)):(?P<port>[0-9]{1,5})", re.ASCII)
 _STATUS = re.compile(r"[1-5](?:[0-9]{2}|xx)", re.ASCII)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds that a timer can be set to: finite, and not below a minimum."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it; `nan` and `inf` are numbers to Python, and within any range."""
+        seconds: float = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is not a number of seconds", param, ctx)
+        return seconds
+
+
+ABOVE_ZERO = Seconds(min=0, min_open=True, max=LONGEST)
 
 
 def status_range(text: str) -> StatusRange:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import uvloop
 
+from pollwatch.cli.arguments import LONGEST, Seconds
 from pollwatch.control.app import Settings, operate
 from pollwatch.control.credentials import CredentialsError
 from pollwatch.control.logs import set_up_logs
@@ -61,7 +62,7 @@ def _namespaces(names: tuple[str, ...]) -> tuple[str, ...]:
 )
 @click.option(
     "--resync-period",
-    type=click.FloatRange(min=1.0),
+    type=Seconds(min=1.0, max=LONGEST),
     default=300.0,
     show_default=True,
     metavar="SECONDS",

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import uvloop
 
-from pollwatch.cli.arguments import ca_certificates, header, host_port, ip_address, status_range
+from pollwatch.cli.arguments import ABOVE_ZERO, ca_certificates, header, host_port, ip_address, status_range
 from pollwatch.cli.documents import dumps, sample_document
 from pollwatch.cli.errors import BadInputError, one_line_errors
 from pollwatch.cli.terminal import console, show, write
@@ -29,7 +29,7 @@ Exit codes:
 existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 timeout_option = click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=ABOVE_ZERO,
     default=10.0,
     show_default=True,
     metavar="SECONDS",

@@ -10,6 +10,7 @@ import click
 import uvloop
 from rich.console import Console
 
+from pollwatch.cli.arguments import ABOVE_ZERO
 from pollwatch.cli.display.dashboard import happening_line
 from pollwatch.cli.display.lines import plain_line
 from pollwatch.cli.display.live import LiveTable
@@ -75,7 +76,7 @@ Exit codes:
 @click.option(
     "--for",
     "seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=ABOVE_ZERO,
     metavar="SECONDS",
     help="End by itself after so long.",
 )

@@ -142,7 +142,7 @@ async def _load_kubeconfig(file: str, configuration: Configuration) -> None:
 
 def _kubeconfig(named: str | None, service_account: Path) -> str | None:
     """Return the kubeconfig to use; `None` when it is the Pod's service account."""
-    if named is not None:
+    if named:  # An empty KUBECONFIG is none, as kubectl has it.
         missing = [path for path in named.split(os.pathsep) if not Path(path).expanduser().is_file()]
         if missing:
             raise CredentialsError(f"kubeconfig {missing[0]}: there is no such file")

@@ -60,7 +60,7 @@ def parse_url(text: str) -> Url:
         raise InvalidUrlError(f"{text!r}: {error}") from None
     scheme = parts.scheme.lower()
     if scheme not in DEFAULT_PORTS:
-        raise InvalidUrlError(f"{text!r}: the scheme must be http or https")
+        raise InvalidUrlError(f"{text!r}: it must begin with http:// or https://")
     if _CONTROLS.search(parts.netloc):
         raise InvalidUrlError(f"{text!r}: the host holds a space or a control character")
     if port == 0:
