@@ -15,15 +15,14 @@ from pathlib import Path
 
 import uvloop
 
+from benchmarks.punctuality import PunctualityLog
 from pollwatch.plan.checks import CheckKey, CheckPlan, HttpProbe, Plan, Target
 from pollwatch.plan.clock import SystemClock
 from pollwatch.plan.samples import HttpFacts, Outcome, Phases, Sample
 from pollwatch.probes.network import Network, system_network
 from pollwatch.series.store import SeriesStore
 from pollwatch.worker.feed import Feed
-from pollwatch.worker.health import LoopMonitor, WorkerMetrics
 from pollwatch.worker.schedule import Schedule
-from pollwatch.worker.timetable import MissedCause
 from pollwatch.worker.worker import Worker
 
 SECONDS = 5.0
@@ -38,29 +37,6 @@ NOTHING = Sample(
     resolved=("192.0.2.17",),
     http=HttpFacts(status=200, version="1.1", content_length=2048, body_bytes=2048, redirects=0, tls=False),
 )
-
-
-class Log(WorkerMetrics):
-    """Keeps each lateness besides."""
-
-    def __init__(self, clock: SystemClock) -> None:
-        super().__init__(clock, LoopMonitor(clock))
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget all."""
-        self.lateness: list[float] = []
-        self.slots_missed = 0
-
-    def started(self, lateness: float) -> None:
-        """Keep the lateness of a start."""
-        super().started(lateness)
-        self.lateness.append(lateness)
-
-    def missed(self, cause: MissedCause, count: int) -> None:
-        """Count missed slots, whatever the cause."""
-        super().missed(cause, count)
-        self.slots_missed += count
 
 
 class Idle:
@@ -100,7 +76,7 @@ class Figures:
         )
 
 
-async def measure(log: Log, run: Callable[[], Awaitable[None]], period: float) -> Figures:
+async def measure(log: PunctualityLog, run: Callable[[], Awaitable[None]], period: float) -> Figures:
     """Measure some seconds of a schedule after its first ones."""
     running = asyncio.ensure_future(run())
     await asyncio.sleep(WARM_UP + period)
@@ -127,7 +103,7 @@ async def bare_tasks(starts: int) -> float:
 async def schedule_alone(jobs: int, period: float) -> Figures:
     """Run idle jobs by the schedule alone."""
     clock = SystemClock()
-    log = Log(clock)
+    log = PunctualityLog(clock)
     schedule: Schedule[Sample] = Schedule(clock=clock, recorder=log, max_in_flight=10_000)
     for number in range(jobs):
         schedule.add(Idle(), identity=str(number), period=period, soon=False)
@@ -158,9 +134,9 @@ def resident_kilobytes() -> float:
     return pages * resource.getpagesize() / 1e3
 
 
-def make_worker() -> tuple[Worker, Log]:
+def make_worker() -> tuple[Worker, PunctualityLog]:
     """Make a worker with everything but the network."""
-    log = Log(SystemClock())
+    log = PunctualityLog(SystemClock())
     worker = Worker(
         network=system_network(), series=SeriesStore(), metrics=log, feed=Feed(), take_sample=find_nothing
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 import uvloop
 
 from benchmarks.processes import resident_bytes
+from benchmarks.punctuality import PunctualityLog
 from pollwatch.plan.checks import CheckKey, CheckPlan, HttpProbe, Plan, Target, TlsOptions
 from pollwatch.plan.clock import SystemClock
 from pollwatch.plan.samples import Outcome, Sample
@@ -23,10 +24,9 @@ from pollwatch.plan.states import Verdict
 from pollwatch.probes.network import system_network
 from pollwatch.series.store import SeriesStore
 from pollwatch.worker.feed import Feed
-from pollwatch.worker.health import LoopMonitor, WorkerMetrics
+from pollwatch.worker.health import LoopMonitor
 from pollwatch.worker.process import prepare_process
 from pollwatch.worker.serve import HttpServer
-from pollwatch.worker.timetable import MissedCause
 from pollwatch.worker.worker import Worker
 
 TICK = 0.001
@@ -63,29 +63,6 @@ class Figures:
     lateness_max: float
     longest_hold: float
     """Seconds for which the ticker was not called, beyond its sleep."""
-
-
-class Log(WorkerMetrics):
-    """Keeps each lateness, to give exact quantiles."""
-
-    def __init__(self, clock: SystemClock) -> None:
-        super().__init__(clock, LoopMonitor(clock))
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget what came before the measurement."""
-        self.late: list[float] = []
-        self.slots_missed = 0
-
-    def started(self, lateness: float) -> None:
-        """Keep the lateness of a start."""
-        super().started(lateness)
-        self.late.append(lateness)
-
-    def missed(self, cause: MissedCause, count: int) -> None:
-        """Count missed slots, whatever the cause."""
-        super().missed(cause, count)
-        self.slots_missed += count
 
 
 class Tally:
@@ -148,7 +125,7 @@ async def obey(order: Order) -> Figures:
     """Run the worker, and measure it after its warm-up."""
     prepare_process()
     clock = SystemClock()
-    log, tally, ticker, series = Log(clock), Tally(), Ticker(), SeriesStore()
+    log, tally, ticker, series = PunctualityLog(clock), Tally(), Ticker(), SeriesStore()
     network = system_network()
     worker = Worker(
         network=network,
@@ -173,16 +150,16 @@ async def obey(order: Order) -> Figures:
     probes, failures, cpu = tally.probes, tally.failures, cpu_now()
     await asyncio.sleep(order.seconds)
     cpu = cpu_now() - cpu
-    *_, p99 = statistics.quantiles(log.late, n=100)
+    *_, p99 = statistics.quantiles(log.lateness, n=100)
     figures = Figures(
         probes=tally.probes - probes,
         failures=tally.failures - failures,
         cpu_seconds=cpu,
         resident_bytes=resident_bytes("self"),
         missed=log.slots_missed,
-        lateness_p50=statistics.median(log.late),
+        lateness_p50=statistics.median(log.lateness),
         lateness_p99=p99,
-        lateness_max=max(log.late),
+        lateness_max=max(log.lateness),
         longest_hold=ticker.longest,
     )
     for task in running[1:]:
