@@ -19,6 +19,7 @@ from typing import cast
 
 import dns.asyncresolver
 import dns.nameserver
+import httptools
 import uvloop
 
 from pollwatch.plan.checks import CheckKey, CheckPlan, HttpProbe, Probe, Target, TcpProbe, TlsOptions
@@ -34,6 +35,7 @@ from tests.support.dns import Zone, running_name_server
 
 ANSWER = b"HTTP/1.1 200 OK\r\nServer: benchmark\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\n"
 ANSWER += b"Content-Type: text/html\r\nContent-Length: 2048\r\nConnection: close\r\n\r\n" + b"x" * 2048
+QUESTION = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: Pollwatch\r\nAccept: */*\r\n\r\n"
 NAME = "www.example.org"
 
 
@@ -49,6 +51,30 @@ class FastSite(asyncio.Protocol):
         if data.endswith(b"\r\n\r\n"):
             self._transport.write(ANSWER)
             self._transport.close()
+
+
+class BareExchange(asyncio.Protocol):
+    """A request and its answer on uvloop and httptools, and nothing else: the floor under an HTTP probe."""
+
+    def __init__(self, ended: asyncio.Future[None]) -> None:
+        self._ended = ended
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask; see `asyncio.Protocol`."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(QUESTION)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; see `asyncio.Protocol`."""
+        if self._parser is not None:
+            self._parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        """Close; called by httptools."""
+        self._transport.abort()
+        self._parser = None
+        self._ended.set_result(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +167,17 @@ def works(served: Served, network: Network) -> dict[str, Callable[[], Awaitable[
         return sample
 
     options = resolver_options(served)
+
+    async def exchange() -> None:
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+        await loop.create_connection(lambda: BareExchange(ended), "127.0.0.1", served.http)
+        await ended
+
     peer = dns.asyncresolver.Resolver(configure=False)
     peer.nameservers = [dns.nameserver.Do53Nameserver("127.0.0.1", served.dns)]
     return {
+        "HTTP, uvloop and httptools alone": exchange,
         **{name: sampling(make_target(probe)) for name, probe in probes.items()},
         "lookup (A and AAAA), ours": lambda: look_up(NAME, options),
         "lookup (A and AAAA), dnspython's": lambda: peer.resolve_name(NAME),
