@@ -32,10 +32,10 @@ def test_a_check_that_was_there_first_is_probed_by_an_operator_that_starts_later
     checks.wait_verdict("front-page", "Up")
 
 
-def test_a_site_that_fails_and_is_restored_is_told_in_status_and_events(
+def test_a_site_that_fails_and_is_restored_is_told_in_status_events_and_the_log(
     start_operator: StartOperator, checks: Checks, site: Site
 ) -> None:
-    start_operator()
+    operator = start_operator()
     checks.create("front-page", http={"url": site.url})
     up = checks.wait_verdict("front-page", "Up")
     site.answer = SERVER_ERROR
@@ -54,6 +54,13 @@ def test_a_site_that_fails_and_is_restored_is_told_in_status_and_events(
     assert "UnexpectedStatus" in worse["note"]
     assert worse["regarding"]["uid"] == checks.get("front-page")["metadata"]["uid"]
     assert [one["reason"] for one in checks.events("front-page")] == ["Down", "Up"]
+    name = f"{checks.namespace}/front-page"
+    turns = [entry for entry in operator.entries("verdict changed") if entry["check"] == name]
+    assert [(turn["after"], turn["reason"]) for turn in turns] == [
+        ("Up", ""),
+        ("Down", "UnexpectedStatus"),
+        ("Up", ""),
+    ]
 
 
 def test_a_bad_check_affects_only_itself(start_operator: StartOperator, checks: Checks, site: Site) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from pollwatch.api.check import Check
 from pollwatch.api.conditions import ReadyReason
@@ -20,6 +21,7 @@ from pollwatch.control.status import CheckStatus
 from pollwatch.control.store import Store
 from pollwatch.control.work_queue import WorkQueue
 from pollwatch.plan.checks import CheckKey, CheckPlan, Plan
+from pollwatch.plan.samples import Reason
 from pollwatch.plan.states import CheckState, Verdict
 from tests.control.api_server import sample
 from tests.control.documents import check_document, secret_document
@@ -329,3 +331,46 @@ def test_a_verdict_about_a_check_of_the_past_is_not_that_of_its_successor() -> N
         assert status.verdict is Verdict.UNKNOWN
 
     play(steps)
+
+
+def test_each_turn_of_a_verdict_is_logged_once_also_over_a_restart() -> None:
+    async def steps(bench: Bench) -> None:
+        bench.observe(check_document())
+        for verdict in (Verdict.UP, Verdict.UP):
+            await asyncio.sleep(1)
+            bench.data_plane.find(verdict)
+        await asyncio.sleep(1)
+        bench.data_plane.find(Verdict.DOWN, reason=Reason.CONNECT_REFUSED, address="192.0.2.1", evidence="it")
+        await asyncio.sleep(1)
+        status = bench.write()
+        assert status is not None
+        held.append(status.document())
+
+    async def steps_of_the_next(bench: Bench) -> None:
+        bench.observe(check_document(status=held[0]))
+        for verdict in (Verdict.DOWN, Verdict.UP):
+            await asyncio.sleep(1)
+            bench.data_plane.find(verdict)
+        await asyncio.sleep(1)
+
+    held: list[dict[str, object]] = []
+    with capture_logs() as logs:
+        play(steps)
+        play(steps_of_the_next)
+    turns = [entry for entry in logs if entry["event"] == "verdict changed"]
+    assert [(turn["before"], turn["after"]) for turn in turns] == [
+        ("Unknown", "Up"),
+        ("Up", "Down"),
+        ("Down", "Up"),
+    ]
+    assert turns[1] == {
+        "event": "verdict changed",
+        "log_level": "info",
+        "check": "public-sites/front-page",
+        "before": "Up",
+        "after": "Down",
+        "up": 0,
+        "total": 1,
+        "reason": "ConnectRefused",
+        "address": "192.0.2.1",
+    }

@@ -3,15 +3,17 @@
 import asyncio
 import re
 import signal
+import sys
 from pathlib import Path
 
 import click
+import structlog
 import uvloop
 
 from pollwatch.cli.arguments import LONGEST, Seconds
 from pollwatch.control.app import Settings, operate
 from pollwatch.control.credentials import CredentialsError
-from pollwatch.control.logs import set_up_logs
+from pollwatch.control.logs import logs_to
 from pollwatch.control.preflight import PreflightError
 from pollwatch.worker.listen import ListenError
 from pollwatch.worker.process import prepare_process
@@ -82,7 +84,6 @@ def command(
         raise click.UsageError(
             "pools of workers are not available in this version: add --embedded to probe in this process"
         )
-    set_up_logs()
     settings = Settings(
         listen=listen,
         namespaces=namespaces,
@@ -91,11 +92,16 @@ def command(
         resync_period=resync_period,
         max_in_flight=prepare_process(),
     )
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(settings))
-    except (CredentialsError, PreflightError, ListenError) as error:
-        raise click.ClickException(str(error)) from error
+    with logs_to(sys.stderr):
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_run(settings))
+        except (CredentialsError, PreflightError, ListenError) as error:
+            raise click.ClickException(str(error)) from error
+        except Exception as error:
+            # A defect: Kubernetes starts the Pod again, and who reads the log learns why.
+            structlog.get_logger("pollwatch.operator").exception("operator failed")
+            raise SystemExit(1) from error
 
 
 async def _run(settings: Settings) -> None:

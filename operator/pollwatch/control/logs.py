@@ -1,10 +1,20 @@
-"""Logs: JSON for machines, colours for a terminal; a constant message and key/values."""
+"""Logs: JSON for machines, colours for a terminal; a constant message and key/values.
+
+Lines are written by a thread: a reader of standard error that is slow, or has stopped, holds up
+no probe.
+"""
 
 import logging
-import sys
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging.handlers import QueueHandler, QueueListener
 from typing import TextIO
 
 import structlog
+
+BACKLOG = 10_000
+"""Lines that wait for a slow reader; more are dropped, and counted."""
 
 _QUIET = {
     # Its word for each request that is tried again is ERROR; what matters is told by our own loggers.
@@ -16,8 +26,9 @@ _QUIET = {
 }
 
 
-def set_up_logs(stream: TextIO = sys.stderr) -> None:
-    """Send all logs of the process, ours and the libraries', to a stream.
+@contextmanager
+def logs_to(stream: TextIO) -> Iterator[None]:
+    """Send all logs of the process, ours and the libraries', to a stream; at the end all are written.
 
     Tracebacks are told without the values of local variables: these may be secret.
     """
@@ -28,23 +39,55 @@ def set_up_logs(stream: TextIO = sys.stderr) -> None:
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    final: list[structlog.types.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if stream.isatty():
-        final.append(
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback, pad_event_to=40)
-        )
-    else:
-        final += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=final))
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(logging.INFO)
-    for name, level in _QUIET.items():
-        logging.getLogger(name).setLevel(level)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+    lines: queue.Queue[logging.LogRecord] = queue.Queue(BACKLOG)
+    handler = _Backlog(lines)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=_rendering(colours=stream.isatty())
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.INFO)
+    for name, level in _QUIET.items():
+        logging.getLogger(name).setLevel(level)
+    writer = QueueListener(lines, logging.StreamHandler(stream))
+    writer.start()
+    try:
+        yield
+    finally:
+        lines.join()
+        writer.stop()
+
+
+def _rendering(*, colours: bool) -> list[structlog.types.Processor]:
+    clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if colours:
+        plain = structlog.dev.plain_traceback
+        return [clean, structlog.dev.ConsoleRenderer(exception_formatter=plain, pad_event_to=40)]
+    return [clean, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+class _Backlog(QueueHandler):
+    """Lines that are to be written; waits for nobody."""
+
+    def __init__(self, lines: queue.Queue[logging.LogRecord]) -> None:
+        super().__init__(lines)
+        self._dropped = 0
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Add a line, or count it if there is no room."""
+        try:
+            self.queue.put_nowait(record)
+        except queue.Full:
+            self._dropped += 1
+            return
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            structlog.get_logger("pollwatch.logs").warning("log lines were dropped", lines=dropped)

@@ -1,11 +1,14 @@
 """Brings together what the control plane decided and what the data plane found: the status.
 
-Pure bookkeeping; `writer` does the writing, when its turn has come.
+Bookkeeping; `writer` does the writing, when its turn has come. That a verdict changed is logged
+here, as it is found: also while the API server is away.
 """
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import structlog
 
 from pollwatch.control.data_plane import DataPlane
 from pollwatch.control.slices import Slices
@@ -14,7 +17,7 @@ from pollwatch.control.store import Store
 from pollwatch.control.writer import StatusWrite
 from pollwatch.plan.checks import CheckKey, CheckPlan
 from pollwatch.plan.clock import Clock
-from pollwatch.plan.states import CheckState
+from pollwatch.plan.states import CheckState, Verdict
 
 FIRST_VERDICT = 2.0
 """Seconds that the first status of a new Check waits for its first verdict: one write, not two."""
@@ -60,6 +63,7 @@ class Reporter:
         self._patience: dict[CheckKey, float] = {}
         """Until when (monotonic) a Check without a verdict may keep the status it has."""
         self._cursor = 0
+        self._log = structlog.get_logger("pollwatch.report")
 
     def decided(self, key: CheckKey, uid: str, admission: Admission, plan: CheckPlan | None) -> None:
         """Take in what became of a Check.
@@ -136,10 +140,32 @@ class Reporter:
         decided = self._decided.get(state.key)
         if decided is None or decided.uid != state.uid or not decided.admission.probed:
             return
+        self._log_turn(self._verdict(state.key), state)
         self._states[state.key] = state
         if has_verdict(state):
             self._patience.pop(state.key, None)
         self._offer(state.key)
+
+    def _verdict(self, key: CheckKey) -> Verdict:
+        """Give the verdict that was found last, maybe by the operator before this one."""
+        if key in self._states:
+            return self._states[key].verdict
+        held = self._store.checks[key].status if key in self._store.checks else None
+        return held.verdict if held is not None else Verdict.UNKNOWN
+
+    def _log_turn(self, before: Verdict, state: CheckState) -> None:
+        if state.verdict is before:
+            return
+        self._log.info(
+            "verdict changed",
+            check=str(state.key),
+            before=before.value,
+            after=state.verdict.value,
+            up=state.up,
+            total=state.total,
+            reason=state.reason.value if state.reason is not None else "",
+            address=state.address,
+        )
 
     async def sweep(self) -> None:
         """Let go of what has been waited for long enough, for ever."""
