@@ -3,6 +3,8 @@
 import yaml
 
 from pollwatch import __version__
+from pollwatch.control.preflight import RIGHTS
+from tests.cluster.apiclient import documents_in
 from tests.cluster.controlplane import ControlPlane
 from tools.install_yaml import MANIFESTS, install_yaml
 
@@ -28,3 +30,18 @@ def test_a_role_grants_what_the_cluster_role_grants() -> None:
         return yaml.safe_load((MANIFESTS / "rbac" / path).read_text(encoding="utf-8"))["rules"]
 
     assert rules("namespaced/role.yaml") == rules("cluster-role.yaml")
+
+
+def test_the_cluster_role_grants_what_is_asked_for_at_the_start_and_no_more() -> None:
+    (role,) = documents_in(MANIFESTS / "rbac" / "cluster-role.yaml")
+    granted = {
+        (verb, group, resource)
+        for rule in role["rules"]
+        for verb in rule["verbs"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    assert granted == {
+        (right.verb, right.resource.group, "/".join(filter(None, (right.resource.plural, right.subresource))))
+        for right in RIGHTS
+    }

@@ -16,7 +16,8 @@ from pollwatch.control.cluster import (
     UnreachableError,
 )
 
-READ = ("get", "list", "watch")
+FOLLOW = ("list", "watch")
+READ = ("get", *FOLLOW)
 
 
 class PreflightError(Exception):
@@ -38,7 +39,7 @@ class Right:
 
 
 RIGHTS: Sequence[Right] = (
-    *(Right(verb=verb, resource=CHECKS) for verb in READ),
+    *(Right(verb=verb, resource=CHECKS) for verb in FOLLOW),
     Right(verb="patch", resource=CHECKS, subresource="status"),
     *(Right(verb=verb, resource=SECRETS) for verb in READ),
     *(Right(verb=verb, resource=CONFIG_MAPS) for verb in READ),
