@@ -1,10 +1,11 @@
 """The plain install: what `kubectl apply -f manifests/install.yaml` brings."""
 
+import pytest
 import yaml
 
 from pollwatch import __version__
 from pollwatch.control.preflight import RIGHTS
-from tests.cluster.apiclient import documents_in
+from tests.cluster.apiclient import ApiError, documents_in
 from tests.cluster.controlplane import ControlPlane
 from tools.install_yaml import MANIFESTS, install_yaml
 
@@ -23,6 +24,22 @@ def test_the_image_is_that_of_this_version() -> None:
     (deployment,) = (one for one in yaml.safe_load_all(install_yaml()) if one["kind"] == "Deployment")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     assert container["image"] == f"ghcr.io/pollwatch/pollwatch:{__version__}"
+
+
+def test_the_operators_pod_is_admitted_to_its_namespace_where_pods_are_restricted(
+    control_plane: ControlPlane,
+) -> None:
+    documents = list(yaml.safe_load_all(install_yaml()))
+    control_plane.admin.apply(documents)
+    (deployment,) = (one for one in documents if one["kind"] == "Deployment")
+    spec = deployment["spec"]["template"]["spec"]
+    pods = "/api/v1/namespaces/pollwatch-system/pods"
+
+    admitted = control_plane.admin.post(pods, {"metadata": {"name": "operator"}, "spec": spec}, dryRun="All")
+    assert admitted["spec"]["serviceAccountName"] == "pollwatch"
+    del spec["containers"][0]["securityContext"]
+    with pytest.raises(ApiError, match="violates PodSecurity"):
+        control_plane.admin.post(pods, {"metadata": {"name": "operator"}, "spec": spec}, dryRun="All")
 
 
 def test_a_role_grants_what_the_cluster_role_grants() -> None:
