@@ -96,6 +96,23 @@ async def test_the_next_server_answers_for_one_that_nobody_runs() -> None:
         assert await resolve(make_network(gone, second, timeout=3600.0), WWW) == set(BOTH)
 
 
+async def test_when_nobody_runs_any_server_it_is_a_failure_at_once_and_no_timeout() -> None:
+    async with running_name_server(Zone()) as server:
+        gone = server
+    failure = await failure_of(make_network(gone, timeout=3600.0))
+    assert failure.reason is Reason.DNS_FAILED
+    assert failure.evidence == f"{WWW}: name server {gone.address}: Connection refused"
+
+
+async def test_one_server_that_says_nothing_beside_one_that_nobody_runs_is_a_timeout() -> None:
+    zone = Zone(silent={(WWW, A), (WWW, AAAA)})
+    async with running_name_server(Zone()) as server:
+        gone = server
+    async with running_name_server(zone) as silent:
+        failure = await failure_of(make_network(gone, silent, timeout=0.05, attempts=1))
+    assert failure.reason is Reason.DNS_TIMEOUT
+
+
 async def test_a_server_that_says_nothing_is_a_timeout() -> None:
     zone = Zone(silent={(WWW, A), (WWW, AAAA)})
     async with running_name_server(zone) as server:

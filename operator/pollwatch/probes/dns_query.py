@@ -21,6 +21,7 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 
+from pollwatch.probes.failure import describe
 from pollwatch.probes.resolv_conf import NameServer
 
 A = dns.rdatatype.A
@@ -43,6 +44,10 @@ class Reply(NamedTuple):
 
 
 Replies = dict[dns.rdatatype.RdataType, Reply]
+
+
+class UnreachableServerError(Exception):
+    """There is no way to a name server, or nobody listens there: the system's words for it."""
 
 
 class _Question(NamedTuple):
@@ -70,9 +75,10 @@ async def ask(
         patience: Seconds to wait for the replies.
 
     Returns:
-        The replies that came in time; empty when there were none, or the server cannot be reached.
+        The replies that came in time; empty when there were none.
 
     Raises:
+        UnreachableServerError: The server cannot be asked.
         dns.exception.DNSException: The name is none (a label too long, an empty one).
         OSError: The prober cannot make a socket.
     """
@@ -82,6 +88,8 @@ async def ask(
         udp.setblocking(False)  # noqa: FBT003 - the socket's own signature
         inquiry = _Inquiry(udp, questions)
         await inquiry.run(server, patience)
+    if inquiry.error is not None and not inquiry.replies:
+        raise UnreachableServerError(describe(inquiry.error))
     if inquiry.truncated:
         # A server that is slow over TCP leaves what it said over UDP.
         with contextlib.suppress(TimeoutError, OSError, EOFError):
@@ -97,6 +105,8 @@ class _Inquiry:
         self.questions = questions
         self.replies: Replies = {}
         self.truncated: list[int] = []
+        self.error: OSError | None = None
+        """Why the server cannot be asked."""
         self._udp = udp
         self._answered = asyncio.get_running_loop().create_future()
 
@@ -106,8 +116,9 @@ class _Inquiry:
             self._udp.connect((server.address, server.port))
             for message_id, question in self.questions.items():
                 self._udp.send(message_id.to_bytes(2, "big") + question.wire)
-        except OSError:
-            return  # No way to this server: the next one is asked.
+        except OSError as error:
+            self.error = error
+            return
         loop.add_reader(self._udp, self._on_readable)
         timer = loop.call_later(patience, self._stop)
         try:
@@ -141,7 +152,8 @@ class _Inquiry:
                     self._stop()
         except BlockingIOError:
             return
-        except OSError:  # ICMP: nobody listens there.
+        except OSError as error:  # ICMP: nobody listens there.
+            self.error = error
             self._stop()
 
     def _stop(self) -> None:

@@ -14,7 +14,7 @@ import dns.exception
 import dns.rcode
 
 from pollwatch.plan.samples import Reason
-from pollwatch.probes.dns_query import AAAA, A, Replies, ask
+from pollwatch.probes.dns_query import AAAA, A, Replies, UnreachableServerError, ask
 from pollwatch.probes.failure import ProbeError
 from pollwatch.probes.hosts import HostsFiles
 from pollwatch.probes.resolv_conf import NameServer, ResolverOptions
@@ -85,9 +85,14 @@ async def look_up(host: str, options: ResolverOptions) -> tuple[str, ...] | Prob
 
 async def _look_up_name(name: str, options: ResolverOptions) -> tuple[str, ...] | ProbeError:
     replies: Replies = {}
+    unreachable: dict[NameServer, str] = {}
     for server in _rounds(options):
         missing = [rdtype for rdtype in (AAAA, A) if rdtype not in replies or not replies[rdtype].conclusive]
-        replies.update(await ask(server, name, missing, patience=options.timeout))
+        try:
+            replies.update(await ask(server, name, missing, patience=options.timeout))
+        except UnreachableServerError as error:
+            unreachable[server] = str(error)
+            continue
         addresses = tuple(address for reply in replies.values() for address in reply.addresses)
         # One family is enough: a server that swallows AAAA questions costs one timeout, not all.
         if addresses:
@@ -100,6 +105,9 @@ async def _look_up_name(name: str, options: ResolverOptions) -> tuple[str, ...] 
     asked = ", ".join(server.address for server in options.servers)
     if refusals:
         return ProbeError(Reason.DNS_FAILED, f"{name}: {', '.join(refusals)} from {asked}")
+    if unreachable.keys() >= set(options.servers):
+        causes = "; ".join(f"name server {server.address}: {why}" for server, why in unreachable.items())
+        return ProbeError(Reason.DNS_FAILED, f"{name}: {causes}")
     return ProbeError(Reason.DNS_TIMEOUT, f"{name}: no answer from {asked}")
 
 
