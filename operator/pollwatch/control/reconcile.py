@@ -128,36 +128,21 @@ class Reconciler:
             self._accept(key, held, check, plan)
 
     def _accept(self, key: CheckKey, held: HeldCheck, check: Check, plan: CheckPlan) -> None:
+        changed = False
         if check.spec.suspend:
             self._unplan(key)
-            self._decide(
-                key,
-                held,
-                Admission(
-                    generation=held.generation,
-                    accepted=AcceptedReason.ACCEPTED,
-                    accepted_message="The spec is valid and all that it refers to is usable.",
-                    ready=ReadyReason.SUSPENDED,
-                    ready_message="Not probed: spec.suspend is true.",
-                ),
-            )
-            return
-        changed = self._plans.get(key) != plan
-        if changed:
-            self._plans[key] = plan
-            self._stale.set()
-        self._decide(
-            key,
-            held,
-            Admission(
-                generation=held.generation,
-                accepted=AcceptedReason.ACCEPTED,
-                accepted_message="The spec is valid and all that it refers to is usable.",
-                ready=ReadyReason.PROBING,
-                ready_message=f"Probed every {check.spec.period_seconds} s.",
-            ),
-            plan if changed else None,
+            ready, message = ReadyReason.SUSPENDED, "Not probed: spec.suspend is true."
+        else:
+            changed = self._plan(key, plan)
+            ready, message = ReadyReason.PROBING, f"Probed every {check.spec.period_seconds} s."
+        admission = Admission(
+            generation=held.generation,
+            accepted=AcceptedReason.ACCEPTED,
+            accepted_message="The spec is valid and all that it refers to is usable.",
+            ready=ready,
+            ready_message=message,
         )
+        self._decide(key, held, admission, plan if changed else None)
 
     def _reject(self, key: CheckKey, held: HeldCheck, problems: tuple[Problem, ...]) -> None:
         self._unplan(key)
@@ -182,6 +167,14 @@ class Reconciler:
     def _look_settled(self) -> None:
         if self._queue.idle and not self._stale.is_set():
             self._settled.set()
+
+    def _plan(self, key: CheckKey, plan: CheckPlan) -> bool:
+        """Place a Check in the plan; return whether that is news."""
+        if self._plans.get(key) == plan:
+            return False
+        self._plans[key] = plan
+        self._stale.set()
+        return True
 
     def _unplan(self, key: CheckKey) -> None:
         if self._plans.pop(key, None) is not None:
