@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import zlib
+from collections.abc import Callable
 
 import brotli
 import pytest
@@ -14,6 +15,11 @@ from tests.support import hostile
 from tests.support.certificates import Authority
 from tests.support.probing import sample_http
 from tests.support.sites import SERVER_ERROR, Answer, running_site, serve
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 def body_rule(test: TextTest, pattern: str) -> tuple[TextRule, ...]:
@@ -71,13 +77,20 @@ async def test_credentials_in_the_url_become_basic_authorization() -> None:
     assert site.requests[0].headers["authorization"] == "Basic dXNlcjpwQHNz"
 
 
-@pytest.mark.parametrize("coding", ["", "gzip", "br"])
-async def test_a_body_is_judged_decoded(coding: str) -> None:
-    coders = {"": bytes, "gzip": lambda data: zlib.compress(data, wbits=31), "br": brotli.compress}
+@pytest.mark.parametrize(
+    ("coding", "code"),
+    [
+        ("", bytes),
+        ("gzip", lambda data: zlib.compress(data, wbits=31)),
+        ("deflate", zlib.compress),
+        ("br", brotli.compress),
+        ("zstd", zstd.compress),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_body_is_judged_decoded(coding: str, code: Callable[[bytes], bytes]) -> None:
     async with running_site() as site:
-        site.answer = Answer(
-            body=coders[coding](b"Welcome to Canada"), headers=(("Content-Encoding", coding),)
-        )
+        site.answer = Answer(body=code(b"Welcome to Canada"), headers=(("Content-Encoding", coding),))
         sample = await sample_http(site.url, body_rules=body_rule(TextTest.MATCHES, "Welcome.*Canada"))
     assert sample.outcome is Outcome.SUCCESS, sample.evidence
     assert sample.http is not None

@@ -141,6 +141,23 @@ async def test_a_body_that_ends_with_the_connection_needs_a_proper_end_of_tls(au
     assert cut.reason in (Reason.CONNECTION_RESET, Reason.CONNECTION_CLOSED)
 
 
+async def test_plain_text_after_the_handshake_is_no_answer(authority: Authority) -> None:
+    async with serve(hostile.dropping_tls(authority.server_context())) as server:
+        sample = await sample_http(f"https://127.0.0.1:{server.port}/", tls=TlsOptions(ca_pem=authority.pem))
+    assert sample.reason is Reason.TLS_FAILED
+    assert sample.evidence.startswith("TLS broke down after the handshake: ")
+    assert sample.http is None
+    assert sample.tls is not None
+
+
+async def test_a_server_that_is_older_than_the_check_allows_is_refused(authority: Authority) -> None:
+    context = authority.server_context(max_version=ssl.TLSVersion.TLSv1_2)
+    async with running_site(tls=context) as site:
+        sample = await sample_http(site.url, tls=TlsOptions(ca_pem=authority.pem, min_version="1.3"))
+    assert sample.reason is Reason.TLS_FAILED, sample.evidence
+    assert site.requests == []
+
+
 async def test_a_large_answer_comes_through_whole(authority: Authority) -> None:
     async with running_site(tls=authority.server_context()) as site:
         site.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n" + b"x" * 900_000

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import struct
 import zlib
 
@@ -144,3 +145,23 @@ def resetting(wire: bytes = b"", *, read: bool = True) -> Handler:
         writer.transport.abort()
 
     return reset
+
+
+def dropping_tls(context: ssl.SSLContext) -> Handler:
+    """Shake hands, and go on in plain text."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+        while True:
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                writer.write(outgoing.read())
+                incoming.write(await reader.read(65536))
+            else:
+                break
+        writer.write(outgoing.read() + HEAD + b"Content-Length: 2\r\n\r\nok")
+        await reader.read()
+
+    return answer
