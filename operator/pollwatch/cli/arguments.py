@@ -1,7 +1,6 @@
 """Command line arguments, read strictly: what is wrong is said with how it is written right."""
 
 import ipaddress
-import math
 import re
 import ssl
 from pathlib import Path
@@ -21,17 +20,17 @@ _STATUS = re.compile(r"[1-5](?:[0-9]{2}|xx)", re.ASCII)
 
 
 class Seconds(click.FloatRange):
-    """A number of seconds that a timer can be set to: finite, and not below a minimum."""
+    """A number of seconds that a timer can be set to: finite, at most `LONGEST`, and in a range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read it; `nan` and `inf` are numbers to Python, and within any range."""
+        """Read it; `nan` is a number to Python, and within any range."""
         seconds: float = super().convert(value, param, ctx)
-        if not math.isfinite(seconds):
-            self.fail(f"{value} is not a number of seconds", param, ctx)
+        if not seconds <= LONGEST:
+            self.fail(f"{value} is not a number of seconds that can be waited for", param, ctx)
         return seconds
 
 
-ABOVE_ZERO = Seconds(min=0, min_open=True, max=LONGEST)
+ABOVE_ZERO = Seconds(min=0, min_open=True)
 
 
 def status_range(text: str) -> StatusRange:

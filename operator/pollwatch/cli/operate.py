@@ -10,7 +10,7 @@ import click
 import structlog
 import uvloop
 
-from pollwatch.cli.arguments import LONGEST, Seconds
+from pollwatch.cli.arguments import Seconds
 from pollwatch.control.app import Settings, operate
 from pollwatch.control.credentials import CredentialsError
 from pollwatch.control.logs import logs_to
@@ -64,7 +64,7 @@ def _namespaces(names: tuple[str, ...]) -> tuple[str, ...]:
 )
 @click.option(
     "--resync-period",
-    type=Seconds(min=1.0, max=LONGEST),
+    type=Seconds(min=1.0),
     default=300.0,
     show_default=True,
     metavar="SECONDS",
