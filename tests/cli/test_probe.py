@@ -105,6 +105,18 @@ async def test_a_header_reaches_the_server_and_is_not_shown() -> None:
     assert "s3cret" not in done.out
 
 
+async def test_credentials_that_the_server_repeats_are_not_shown_and_short_values_hide_nothing() -> None:
+    async with running_site() as site:
+        site.answer = Answer(status=401, phrase="No", body=b"t0ken-of-mine, p@ssw0rd: no entry")
+        done = await pollwatch(
+            *("probe", "http", f"http://prober:p%40ssw0rd@127.0.0.1:{site.port}/"),
+            *("--header", "X-Authorization: Bearer t0ken-of-mine", "--header", "Accept-Language: en"),
+        )
+    assert done.code == 1
+    assert "the body begins: [redacted], [redacted]: no entry" in words_of(done.out)
+    assert "p%40ssw0rd" not in done.out
+
+
 async def test_redirects_are_followed_and_counted_unless_told_otherwise() -> None:
     async with running_site() as site:
         location = (("Location", "/welcome"),)

@@ -5,6 +5,7 @@ from base64 import b64encode
 from html import escape
 from urllib.parse import quote
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,3 +82,26 @@ def test_a_secret_read_from_a_file_is_found_without_its_final_newline() -> None:
 
 def test_an_empty_secret_hides_nothing() -> None:
     assert make_evidence("status 500", confidential=("", "\n")) == "status 500"
+
+
+@pytest.mark.parametrize(
+    ("value", "repeated"),
+    [
+        ("Bearer s3cr3t-t0ken", "s3cr3t-t0ken"),
+        ("Bearer s3cr3t-t0ken\n", "s3cr3t-t0ken"),
+        ("token  s3cr3t-t0ken", "s3cr3t-t0ken"),
+        ("Basic cHJvYmVyOnBAc3N3MHJk", "cHJvYmVyOnBAc3N3MHJk"),
+        ("Basic cHJvYmVyOnBAc3N3MHJk", "prober:p@ssw0rd"),
+        ("basic cHJvYmVyOnBAc3N3MHJk", "p@ssw0rd"),
+        ("Basic not-base-64!", "not-base-64!"),
+        ("prober:p@ssw0rd", "p@ssw0rd"),
+    ],
+)
+def test_credentials_are_cut_out_without_their_scheme_or_user_too(value: str, repeated: str) -> None:
+    """Authorization is a scheme and credentials (RFC 9110, section 11.4); sites repeat the latter alone."""
+    evidence = make_evidence("status 401", excerpt=f"{repeated} is wrong", confidential=(value,))
+    assert evidence == f"status 401: {REDACTED} is wrong"
+
+
+def test_a_short_word_of_a_secret_does_not_hide_half_of_what_is_said() -> None:
+    assert make_evidence("status 401 of a kind", confidential=("of a",)) == f"status 401 {REDACTED} kind"

@@ -1,6 +1,7 @@
 """`pollwatch probe`: probe one target once, and show the phases."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -19,6 +20,8 @@ from pollwatch.probes.sampling import take_sample
 from pollwatch.probes.urls import parse_url
 
 MAX_REDIRECTS = 10
+SHORTEST_SECRET = 6
+"""Characters; to hide a shorter value of a header (`en`) would hide half of what is said."""
 EXIT_CODES = """\b
 Exit codes:
   0  the target answered as it must
@@ -111,7 +114,13 @@ def http(  # noqa: PLR0913 - one argument for each option
             ),
         )
         prepare(probe)
-        target = _target(probe, parsed.text.partition("?")[0], timeout=timeout, address=address)
+        target = _target(
+            probe,
+            parsed.text.partition("?")[0],
+            timeout=timeout,
+            address=address,
+            confidential=(parsed.userinfo, *(header.value for header in probe.headers)),
+        )
     _show(uvloop.run(_sample(target, hosts)), target, output)
 
 
@@ -150,9 +159,10 @@ def tcp(  # noqa: PLR0913 - one argument for each option
     _show(uvloop.run(_sample(target, hosts)), target, output)
 
 
-def _target(probe: Probe, name: str, *, timeout: float, address: str | None) -> Target:
-    """Make a Check of one probe."""
-    confidential = tuple(header.value for header in probe.headers) if isinstance(probe, HttpProbe) else ()
+def _target(
+    probe: Probe, name: str, *, timeout: float, address: str | None, confidential: Iterable[str] = ()
+) -> Target:
+    """Make a Check of one probe; `confidential` may be secret, since what is printed here is passed on."""
     check = CheckPlan(
         key=CheckKey("default", "probe"),
         uid="",
@@ -161,7 +171,7 @@ def _target(probe: Probe, name: str, *, timeout: float, address: str | None) -> 
         timeout=timeout,
         target=name,
         probe=probe,
-        confidential=confidential,
+        confidential=tuple(text for text in confidential if len(text) >= SHORTEST_SECRET),
     )
     return Target(check, ip_address(address) if address else None)
 

@@ -1,8 +1,10 @@
 """What a person is shown of a failure: redacted, printable, bounded. The one place that does it."""
 
+import contextlib
 import json
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
 
@@ -11,6 +13,8 @@ from pollwatch.plan.samples import MAX_EVIDENCE
 REDACTED = "[redacted]"
 _WINDOW = 4096
 """How much of a text is looked at: more than is shown, for white space and redaction shorten it."""
+_SHORTEST_PART = 6
+"""Shorter parts of a secret are words of any text."""
 _SPACES = re.compile(r"\s+")
 _UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 
@@ -74,10 +78,22 @@ def _forms(confidential: tuple[str, ...]) -> tuple[str, ...]:
     forms: set[str] = set()
     for value in confidential:
         # Files often end in a newline that is not part of what is sent.
-        for plain in (value, value.strip()):
+        for plain in (value, value.strip(), *_credentials(value.strip())):
             forms |= {plain, b64encode(plain.encode()).decode()}
     forms.discard("")
     return tuple(sorted(forms, key=len, reverse=True))
+
+
+def _credentials(value: str) -> Iterator[str]:
+    """What a site may repeat of an Authorization field without its scheme (RFC 9110, section 11.4)."""
+    scheme, _, credentials = value.partition(" ")
+    parts = [credentials.strip()]
+    if scheme.lower() == "basic":
+        with contextlib.suppress(ValueError):
+            parts.append(b64decode(parts[0], validate=True).decode())
+    # User and password (RFC 7617), encoded or not.
+    parts += [text.partition(":")[2] for text in (value, *parts)]
+    yield from (part for part in parts if len(part) >= _SHORTEST_PART)
 
 
 @lru_cache(maxsize=1024)
