@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import socket
 import sys
 from pathlib import Path
 
@@ -72,6 +73,23 @@ async def test_the_json_document_has_the_documented_shape(place: Place, checks: 
     assert sample["phaseSeconds"].keys() == {"resolve", "connect", "tls", "processing", "transfer"}
     assert sample["http"]["status"] == 200
     assert sample["tls"] is None
+
+
+async def test_a_tcp_check_of_each_address_names_the_one_where_nobody_listens(
+    place: Place, checks: Path
+) -> None:
+    first, *others = place.site.addresses
+    with socket.create_server((first, 0), family=family_of(first)) as listening:
+        (checks / "a.yaml").write_text(
+            "apiVersion: pollwatch.dev/v1alpha1\nkind: Check\nmetadata: {name: port}\nspec:\n"
+            f"  tcp: {{address: '{place.site.name}:{listening.getsockname()[1]}', resolve: EachAddress}}\n"
+        )
+        done = await pollwatch("run", checks, "--once", "-o", "json", "--hosts", place.hosts)
+    assert done.code == 1
+    (result,) = json.loads(done.out)["checks"]
+    assert result["verdict"] == "Degraded"
+    reasons = {sample["target"]: sample["reason"] for sample in result["samples"]}
+    assert reasons == {first: None, **dict.fromkeys(others, "ConnectRefused")}
 
 
 async def test_checks_may_come_from_standard_input(place: Place) -> None:
@@ -152,6 +170,10 @@ async def test_a_name_that_does_not_resolve_is_down_and_not_an_error(checks: Pat
     (result,) = json.loads(done.out)["checks"]
     assert result["verdict"] == "Down"
     assert result["samples"][0]["reason"].startswith("DNS")
+
+
+def family_of(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def _header_from_secret() -> str:
