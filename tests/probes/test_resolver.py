@@ -188,6 +188,19 @@ async def test_who_gives_up_a_shared_lookup_does_not_end_it_for_the_others() -> 
         assert set(await patient) == set(BOTH)
 
 
+async def test_a_lookup_that_nobody_waits_for_any_more_does_not_keep_the_next_one_from_asking() -> None:
+    zone = Zone(addresses={WWW: BOTH}, silent={(WWW, A), (WWW, AAAA)})
+    async with running_name_server(zone) as server:
+        network = make_network(server, timeout=3600.0)
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await network.resolver.resolve(WWW)
+        zone.silent.clear()
+        assert set(await network.resolver.resolve(WWW)) == set(BOTH)
+        await network.aclose()
+
+
 async def test_closing_gives_up_what_is_in_flight() -> None:
     async with running_name_server(Zone(silent={(WWW, A), (WWW, AAAA)})) as server:
         network = make_network(server, timeout=3600.0)

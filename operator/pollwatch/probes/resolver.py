@@ -28,13 +28,23 @@ class OptionsProvider(Protocol):
         ...
 
 
+class _Lookup:
+    """One lookup in flight, and how many wait for it."""
+
+    __slots__ = ("task", "waiting")
+
+    def __init__(self, task: asyncio.Task[tuple[str, ...] | ProbeError]) -> None:
+        self.task = task
+        self.waiting = 0
+
+
 class StubResolver:
     """Resolves host names; see `network.Resolver`."""
 
     def __init__(self, *, hosts: HostsFiles, conf: OptionsProvider) -> None:
         self._hosts = hosts
         self._conf = conf
-        self._lookups: dict[str, asyncio.Task[tuple[str, ...] | ProbeError]] = {}
+        self._lookups: dict[str, _Lookup] = {}
 
     async def resolve(self, host: str) -> tuple[str, ...]:
         """Every address of a host (ASCII), IPv6 and IPv4, in the order that the server gave.
@@ -48,10 +58,17 @@ class StubResolver:
             return addresses
         lookup = self._lookups.get(name)
         if lookup is None:
-            lookup = asyncio.get_running_loop().create_task(look_up(name, self._conf.options()))
-            self._lookups[name] = lookup
-            lookup.add_done_callback(lambda _: self._lookups.pop(name, None))
-        found = await asyncio.shield(lookup)
+            task = asyncio.get_running_loop().create_task(look_up(name, self._conf.options()))
+            lookup = self._lookups[name] = _Lookup(task)
+        lookup.waiting += 1
+        try:
+            found = await asyncio.shield(lookup.task)
+        finally:
+            lookup.waiting -= 1
+            if not lookup.waiting:
+                # Whoever comes next asks anew, and is not kept waiting for an answer to an older question.
+                del self._lookups[name]
+                lookup.task.cancel()
         if isinstance(found, ProbeError):
             # Each waiter gets an exception of its own: a shared one would collect tracebacks.
             raise ProbeError(found.reason, found.evidence)
@@ -59,10 +76,10 @@ class StubResolver:
 
     async def aclose(self) -> None:
         """Give up the lookups in flight."""
-        lookups = list(self._lookups.values())
-        for lookup in lookups:
-            lookup.cancel()
-        await asyncio.gather(*lookups, return_exceptions=True)
+        tasks = [lookup.task for lookup in self._lookups.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def look_up(host: str, options: ResolverOptions) -> tuple[str, ...] | ProbeError:
