@@ -35,15 +35,15 @@ check: venv ## formatting, lint, types, layers, and that what is generated is no
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python tools/check_tree.py
-	$(BIN)/python tools/generate.py --check
+	$(BIN)/python -m tools.check_tree
+	$(BIN)/python -m tools.generate --check
 
 fix: venv ## format, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 generate: venv ## write the CRD, the install manifest and the reference pages anew
-	$(BIN)/python tools/generate.py
+	$(BIN)/python -m tools.generate
 
 bench: venv ## measure against blackbox_exporter, in one run (QUICK=1, WRITE=1 for the docs)
 	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver blackbox_exporter

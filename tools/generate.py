@@ -1,6 +1,6 @@
 """Write what is generated from the code, or say what of it is stale.
 
-python tools/generate.py [--check]
+python -m tools.generate [--check]
 """
 
 import sys
@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from install_yaml import install_yaml
-
 from pollwatch.api.crd import check_crd, crd_yaml
 from pollwatch.api.reference import reference as check_reference
 from pollwatch.control.reference import reference as operator_metrics_reference
 from pollwatch.series.reference import reference as metrics_reference
 from pollwatch.worker.reference import reference as worker_metrics_reference
+from tools.install_yaml import install_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 

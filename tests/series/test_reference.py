@@ -18,7 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "reference"
 @pytest.mark.parametrize(("module", "page"), [(series, "metrics.md"), (worker, "worker-metrics.md")])
 def test_the_committed_reference_is_what_the_generator_prints(module: ModuleType, page: str) -> None:
     assert (DOCS / page).read_text(encoding="utf-8") == module.reference(), (
-        f"docs/reference/{page} is stale: run python -m {module.__name__} > docs/reference/{page}"
+        f"docs/reference/{page} is stale: run `make generate`"
     )
 
 

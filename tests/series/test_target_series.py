@@ -108,6 +108,7 @@ def test_before_the_first_sample_only_counters_are_there_and_they_are_zero() -> 
     series = series_after()
     assert {name for name, _ in series} == {
         "pollwatch_probe_attempts_total",
+        "pollwatch_probe_successes_total",
         "pollwatch_probe_duration_seconds_bucket",
         "pollwatch_probe_duration_seconds_sum",
         "pollwatch_probe_duration_seconds_count",
@@ -119,6 +120,7 @@ def test_before_the_first_sample_only_counters_are_there_and_they_are_zero() -> 
 def test_an_error_of_the_prober_is_counted_but_says_nothing_of_the_target(reason: Reason) -> None:
     series = series_after(make_sample(duration=0.1), make_sample(reason, duration=9.0))
     assert value(series, "pollwatch_probe_attempts_total") == 2
+    assert value(series, "pollwatch_probe_successes_total") == 1
     assert values(series, "pollwatch_probe_failures_total", "reason") == {reason.value: 1}
     assert value(series, "pollwatch_probe_duration_seconds_count") == 1
     assert value(series, "pollwatch_probe_duration_seconds_sum") == 0.1
@@ -202,6 +204,8 @@ def test_whatever_the_samples_counters_only_grow_and_the_histogram_adds_up(taken
         assert all(after[key] >= number for key, number in before.items())
     last = pages[-1]
     assert value(last, "pollwatch_probe_attempts_total") == len(taken)
+    failures = values(last, "pollwatch_probe_failures_total", "reason")
+    assert value(last, "pollwatch_probe_successes_total") == len(taken) - sum(failures.values())
     reasons = [sample.reason.value for sample in taken if sample.reason is not None]
     assert values(last, "pollwatch_probe_failures_total", "reason") == {
         reason: reasons.count(reason) for reason in reasons

@@ -20,7 +20,8 @@ def tree(tmp_path: Path) -> Path:
 
 def generate(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, tree / "tools" / "generate.py", *arguments],
+        [sys.executable, "-m", "tools.generate", *arguments],
+        cwd=tree,
         capture_output=True,
         text=True,
         check=False,

@@ -47,7 +47,7 @@ class CheckSpec(Model):
     """Seconds that a probe may take, from the name being resolved to the last byte; not above
     `periodSeconds`. When it is not set: 10, or `periodSeconds` if that is less."""
     suspend: bool = False
-    """Stop probing. The series of the Check go until it is resumed."""
+    """Stop probing. Until it is resumed the Check has no series, and its verdict is `Unknown`."""
     labels: MetricLabels = Field(default_factory=dict)
     """Labels for all series of the Check, such as `team: web`. They must not be labels that
     Pollwatch or Prometheus sets."""

@@ -132,6 +132,12 @@ _COMMON: tuple[Metric[Tally], ...] = (
         value=lambda tally: tally.attempts,
     ),
     Metric(
+        name="pollwatch_probe_successes_total",
+        type=MetricType.COUNTER,
+        help="Probes that were a success; what is missing of the attempts are failures.",
+        value=lambda tally: tally.successes,
+    ),
+    Metric(
         name="pollwatch_probe_failures_total",
         type=MetricType.COUNTER,
         help="Probes that were not a success, by reason; a reason appears when it is first seen.",

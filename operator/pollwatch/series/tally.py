@@ -32,6 +32,7 @@ class Tally:
         "ip_protocol",
         "sample",
         "seconds",
+        "successes",
         "timeout",
     )
 
@@ -44,6 +45,7 @@ class Tally:
         """4 or 6; 0 when the last sample connected to nothing."""
         self.ip_hash = 0
         self.attempts = 0
+        self.successes = 0
         self.failures: dict[Reason, int] = {}
         """Samples that are not a success, by reason."""
         self.buckets = [0] * (len(BUCKETS) + 1)
@@ -62,7 +64,9 @@ class Tally:
         self.sample = sample
         self.http = sample.http or NO_RESPONSE
         self.attempts += 1
-        if sample.reason is not None:
+        if sample.reason is None:
+            self.successes += 1
+        else:
             self.failures[sample.reason] = self.failures.get(sample.reason, 0) + 1
         if sample.outcome is not Outcome.ERROR:
             buckets = self.buckets
