@@ -19,6 +19,7 @@ from pathlib import Path
 import httpx
 import uvloop
 
+from benchmarks.results import table
 from pollwatch.plan.checks import CheckKey, CheckPlan, HttpProbe, Target
 from pollwatch.plan.samples import HttpFacts, Outcome, Phases, Reason, Sample, TlsFacts
 from pollwatch.series.exposition import Exposition
@@ -176,8 +177,8 @@ def scrape(url: str, coding: str) -> None:
     print(time.perf_counter() - before)
 
 
-def main(checks: int) -> None:
-    """Measure and print."""
+def report(checks: int = 10_000) -> str:
+    """Measure, and give the table as Markdown."""
     store = SeriesStore()
     empty = resident_megabytes()
     opened = fill(store, checks)
@@ -188,23 +189,27 @@ def main(checks: int) -> None:
     observe = timed(lambda: observe_all(opened, taken)) / checks
     page = b"".join(store.render(Exposition.TEXT))
     lines = page.count(b"\n") - page.count(b"\n#") - 1
-    print(f"{checks} checks, {lines} series, page {len(page) / 1e6:.1f} MB")
-    print(f"{'memory per check':<42}{(full - empty) * 1e3 / checks:>10.1f} kB")
-    print(f"{'a sample, rendered':<42}{observe * 1e6:>10.1f} us")
+    rows = [
+        ("Checks, series, page", f"{checks}, {lines}, {len(page) / 1e6:.1f} MB"),
+        ("memory a Check", f"{(full - empty) * 1e3 / checks:.1f} kB"),
+        ("a sample, rendered", f"{observe * 1e6:.1f} us"),
+    ]
     for name, exposition in (("text", Exposition.TEXT), ("OpenMetrics", Exposition.OPENMETRICS)):
         joined = timed(partial(join_page, store, exposition))
-        print(f"{f'a page, {name}':<42}{joined * 1e3:>10.1f} ms CPU")
+        rows.append((f"a page, {name}", f"{joined * 1e3:.1f} ms CPU"))
     compressed = timed(lambda: compress(store.render(Exposition.TEXT)))
     size = compress(store.render(Exposition.TEXT))
-    print(f"{f'a page, gzip {GZIP_LEVEL} ({size / 1e6:.2f} MB)':<42}{compressed * 1e3:>10.1f} ms CPU")
+    rows.append((f"a page, gzip {GZIP_LEVEL} ({size / 1e6:.2f} MB)", f"{compressed * 1e3:.1f} ms CPU"))
     slowest = max(longest_step(store.render(Exposition.TEXT)) for _ in range(ROUNDS))
-    print(f"{'longest slice':<42}{slowest * 1e3:>10.2f} ms CPU")
+    rows.append(("longest slice", f"{slowest * 1e3:.2f} ms CPU"))
     gc.freeze()
     for gzip in (False, True):
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             held, took = runner.run(scrape_hold(store, gzip=gzip))
         name = f"a scrape over HTTP, {'gzip' if gzip else 'identity'}"
-        print(f"{name:<42}{took * 1e3:>10.1f} ms, the loop held for {held * 1e3:.2f} ms CPU at most")
+        rows.append((name, f"{took * 1e3:.0f} ms; held the loop for {held * 1e3:.2f} ms CPU at most"))
+    gc.unfreeze()
+    return table(("figure", "value"), rows)
 
 
 if __name__ == "__main__":
@@ -212,6 +217,6 @@ if __name__ == "__main__":
         case ["--scrape", url, coding]:
             scrape(url, coding)
         case [number]:
-            main(int(number))
+            print(report(int(number)))
         case _:
-            main(10_000)
+            print(report())
