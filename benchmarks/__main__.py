@@ -7,13 +7,14 @@ import argparse
 import datetime as dt
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from benchmarks import many_checks, operator_scale, probe_cost, series
+from benchmarks import engine, many_checks, operator_scale, probe_cost, series
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -42,6 +43,16 @@ one after the other; CPU is user and system time of the prober's process. Figure
 their range; the ratio is the median of the ratios of each turn.""",
             run=probe_cost.report,
             quick=lambda: probe_cost.report(repetitions=1),
+        ),
+        "parts": Comparison(
+            title="What a probe is made of",
+            text="""\
+The engine alone, in one process, one target, 50 at a time: no schedule, verdict or series. The first
+row is a request and its answer on uvloop and httptools, and nothing else: the floor under an HTTP
+probe. What the whole worker costs beyond the engine is schedule, verdict, series, and work over
+1,000 Checks instead of one.""",
+            run=engine.report,
+            quick=lambda: engine.report(repetitions=1),
         ),
         "many-checks": Comparison(
             title="10,000 Checks in one process, scraped",
@@ -72,32 +83,12 @@ two cores. Checks are created 16 at a time; then nothing is changed for five min
     }
 )
 
-ENDING = """
-## Where the time of an HTTP probe goes
-
-HTTP misses its goal of 0.15x by a few hundredths; the goal was set from a prototype without rendered
-series. `python -m benchmarks.engine` and `.series` measure the parts alone, on the same machine:
-
-| part | us, about |
-| --- | --- |
-| socket, connect, write, read, close in the kernel; uvloop and httptools, and nothing else | 60 |
-| the rest of the engine: deadline, phases, limits, expectations, the sample | 35 |
-| schedule and verdict: timetable, task, bookkeeping | 15 |
-| series: some 30 lines, rendered | 10 |
-| the same over 1,000 Checks rather than one: what is not in the processor's caches | 20 |
-
-Nearly all of the first line is the kernel's. What is left in the others is spread over a hundred small
-calls; the profile has no peak to cut.
-"""
-
-
 HEADING = """\
 # Benchmarks
 
-Written by `make bench WRITE=1` from a real run; `make bench` measures anew and prints. Machines are
-shared and noisy: compare what stands in one table, and ratios rather than times.
-
-This run: {date}, {machine}, Python {python}, OpenSSL as in the standard library.
+Written by `make bench WRITE=1`; `make bench` measures anew and prints. Each section says when it was
+measured, and at which commit. Machines are shared and noisy: compare what stands in one table, and
+ratios rather than times.
 """
 
 
@@ -115,29 +106,60 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({model}), Linux {platform.release()}"
 
 
+def commit() -> str:
+    """Name the tree that is measured."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=PAGE.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return described.stdout.strip()
+
+
+def section(comparison: Comparison, found: str) -> str:
+    """Write one section of the page."""
+    stamp = (
+        f"Measured on {dt.datetime.now(tz=dt.UTC).date()} at commit {commit()}: {machine()},"
+        f" Python {platform.python_version()}."
+    )
+    return f"## {comparison.title}\n\n{comparison.text}\n\n{stamp}\n\n{found}\n"
+
+
+def written_before() -> dict[str, str]:
+    """Read the sections that the page has, by title."""
+    if not PAGE.exists():
+        return {}
+    _, *sections = PAGE.read_text(encoding="utf-8").split("\n## ")
+    return {text.partition("\n")[0]: f"## {text.strip()}\n" for text in sections}
+
+
+def write(sections: Mapping[str, str]) -> None:
+    """Write the page: these sections, and those of before for what was not measured."""
+    all_sections = {**written_before(), **sections}
+    titles = [comparison.title for comparison in COMPARISONS.values()]
+    parts = [HEADING, *(all_sections[title] for title in titles if title in all_sections)]
+    PAGE.write_text("\n".join(parts), encoding="utf-8")
+    print(f"wrote {PAGE}")
+
+
 def main(arguments: list[str]) -> int:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="write what is measured to docs/benchmarks.md")
     parser.add_argument("--quick", action="store_true", help="shorter runs, to try a change")
     parser.add_argument("--only", choices=COMPARISONS, help="one comparison")
     chosen = parser.parse_args(arguments)
-    if chosen.write and (chosen.quick or chosen.only):
-        parser.error("--write writes the whole page, from full runs: leave out --quick and --only")
-    page = HEADING.format(
-        date=dt.datetime.now(tz=dt.UTC).date(),
-        machine=machine(),
-        python=platform.python_version(),
-    )
+    if chosen.write and chosen.quick:
+        parser.error("--write takes full runs: leave out --quick")
     for name, comparison in COMPARISONS.items():
         if chosen.only in (None, name):
             print(f"{comparison.title} ...", flush=True)
             found = comparison.quick() if chosen.quick else comparison.run()
             print(f"\n{found}\n", flush=True)
-            page += f"\n## {comparison.title}\n\n{comparison.text}\n\n{found}\n"
-    if chosen.write:
-        PAGE.write_text(page + ENDING, encoding="utf-8")
-        print(f"wrote {PAGE}")
+            if chosen.write:
+                write({comparison.title: section(comparison, found)})
     return 0
 
 

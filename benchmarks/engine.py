@@ -12,7 +12,6 @@ import asyncio
 import multiprocessing
 import multiprocessing.connection
 import resource
-import statistics
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
@@ -22,6 +21,7 @@ import dns.nameserver
 import httptools
 import uvloop
 
+from benchmarks.results import spread, table
 from pollwatch.plan.checks import CheckKey, CheckPlan, HttpProbe, Probe, Target, TcpProbe, TlsOptions
 from pollwatch.plan.clock import SystemClock
 from pollwatch.plan.samples import Outcome, Sample
@@ -184,43 +184,46 @@ def works(served: Served, network: Network) -> dict[str, Callable[[], Awaitable[
     }
 
 
-async def measure(served: Served, arguments: argparse.Namespace) -> None:
-    """Measure each work some times over, and print the table."""
+async def measure(
+    served: Served, *, probes: int, concurrency: int, repetitions: int, only: str | None
+) -> str:
+    """Measure each work some times over, in turns; return the table as Markdown."""
     network = make_network(served)
-    measured = works(served, network)
+    measured = {name: work for name, work in works(served, network).items() if only in (None, name)}
     found: dict[str, list[float]] = {name: [] for name in measured}
-    for _ in range(arguments.repetitions):
+    for _ in range(repetitions):
         for name, work in measured.items():
-            if arguments.only and arguments.only != name:
-                continue
-            times = arguments.probes // 10 if "dnspython" in name else arguments.probes
-            found[name].append(await saturate(work, times=times, concurrency=arguments.concurrency))
-    print(f"{'':34} {'us':>7}  (min-max)")
-    for name, results in found.items():
-        if results:
-            median, low, high = statistics.median(results), min(results), max(results)
-            print(f"{name:34} {median:7.0f}  ({low:.0f}-{high:.0f})")
-    print(f"largest resident set: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+            times = probes // 10 if "dnspython" in name else probes
+            found[name].append(await saturate(work, times=times, concurrency=concurrency))
     await network.aclose()
+    return table(("work", "CPU, us"), [(name, spread(results)) for name, results in found.items()])
 
 
-def main() -> None:
-    """Start the server, measure, stop it."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--probes", type=int, default=5000)
-    parser.add_argument("--concurrency", type=int, default=50)
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--only", help="measure this one, by its name in the table")
-    arguments = parser.parse_args()
+def report(
+    *, probes: int = 5000, concurrency: int = 50, repetitions: int = 5, only: str | None = None
+) -> str:
+    """Start the server, measure, stop it; give the table as Markdown."""
     here, there = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=serve, args=(there,), daemon=True)
     process.start()
     try:
-        uvloop.run(measure(here.recv(), arguments))
+        return uvloop.run(
+            measure(here.recv(), probes=probes, concurrency=concurrency, repetitions=repetitions, only=only)
+        )
     finally:
         process.terminate()
         process.join()
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--probes", type=int, default=5000)
+    parser.add_argument("--concurrency", type=int, default=50)
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--only", help="measure this one, by its name in the table")
+    print(report(**vars(parser.parse_args())))
 
 
 if __name__ == "__main__":

@@ -41,10 +41,7 @@ def status_range(text: str) -> StatusRange:
     """
     if not _STATUS.fullmatch(text):
         raise BadInputError([f"--expect-status {text!r}: neither a code such as 204 nor a class such as 2xx"])
-    if text.endswith("xx"):
-        low = int(text[0]) * 100
-        return StatusRange(low, low + 99)
-    return StatusRange(int(text), int(text))
+    return StatusRange.parse(text)
 
 
 def header(text: str) -> Header:

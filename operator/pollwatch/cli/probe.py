@@ -109,9 +109,7 @@ def http(  # noqa: PLR0913 - one argument for each option
             headers=tuple(map(header, headers)),
             max_redirects=MAX_REDIRECTS if follow else 0,
             statuses=tuple(map(status_range, statuses or ("2xx",))),
-            tls=TlsOptions(
-                server_name=server_name, verify=not insecure, ca_pem=ca_certificates(ca) if ca else None
-            ),
+            tls=_tls_options(server_name, ca, insecure=insecure),
         )
         prepare(probe)
         target = _target(
@@ -151,12 +149,16 @@ def tcp(  # noqa: PLR0913 - one argument for each option
         if (insecure or ca or server_name) and not tls:
             raise BadInputError(["--insecure, --ca and --server-name mean something with --tls only"])
         host, port = host_port(place)
-        options = TlsOptions(
-            server_name=server_name, verify=not insecure, ca_pem=ca_certificates(ca) if ca else None
-        )
-        probe = TcpProbe(host=host, port=port, tls=options if tls else None)
+        options = _tls_options(server_name, ca, insecure=insecure) if tls else None
+        probe = TcpProbe(host=host, port=port, tls=options)
         target = _target(probe, place, timeout=timeout, address=address)
     _show(uvloop.run(_sample(target, hosts)), target, output)
+
+
+def _tls_options(server_name: str | None, ca: Path | None, *, insecure: bool) -> TlsOptions:
+    return TlsOptions(
+        server_name=server_name, verify=not insecure, ca_pem=ca_certificates(ca) if ca else None
+    )
 
 
 def _target(

@@ -79,7 +79,7 @@ def _http_probe(http: HttpCheck, values: Values) -> HttpProbe:
         headers=_headers(http, values),
         body=_content(http, values),
         max_redirects=MAX_REDIRECTS if http.follow_redirects else 0,
-        statuses=tuple(_status_range(status) for status in http.expect.statuses),
+        statuses=tuple(StatusRange.parse(status) for status in http.expect.statuses),
         body_rules=tuple(
             TextRule(test=test, pattern=pattern)
             for index, rule in enumerate(http.expect.body)
@@ -114,14 +114,6 @@ def _content(http: HttpCheck, values: Values) -> bytes:
     if http.body.secret_key_ref is not None:
         return values.content("spec.http.body.secretKeyRef", http.body.secret_key_ref) or b""
     return (http.body.text or "").encode()
-
-
-def _status_range(status: str) -> StatusRange:
-    """Read `204` or `2xx`."""
-    if status.endswith("xx"):
-        low = int(status[0]) * 100
-        return StatusRange(low, low + 99)
-    return StatusRange(int(status), int(status))
 
 
 def _text_tests(rule: BodyRule | ResponseHeaderRule, path: str, values: Values) -> list[tuple[TextTest, str]]:

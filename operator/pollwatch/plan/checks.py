@@ -73,6 +73,14 @@ class StatusRange(NamedTuple):
     low: int
     high: int
 
+    @classmethod
+    def parse(cls, text: str) -> "StatusRange":
+        """Read `204` or `2xx`: the inverse of `str`. The caller has checked the spelling."""
+        if text.endswith("xx"):
+            low = int(text[0]) * 100
+            return cls(low, low + 99)
+        return cls(int(text), int(text))
+
     def __str__(self) -> str:
         if self.low == self.high:
             return str(self.low)
