@@ -118,10 +118,10 @@ def commit() -> str:
     return described.stdout.strip()
 
 
-def section(comparison: Comparison, found: str) -> str:
+def section(comparison: Comparison, found: str, tree: str) -> str:
     """Write one section of the page."""
     stamp = (
-        f"Measured on {dt.datetime.now(tz=dt.UTC).date()} at commit {commit()}: {machine()},"
+        f"Measured on {dt.datetime.now(tz=dt.UTC).date()} at commit {tree}: {machine()},"
         f" Python {platform.python_version()}."
     )
     return f"## {comparison.title}\n\n{comparison.text}\n\n{stamp}\n\n{found}\n"
@@ -153,13 +153,14 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.write and chosen.quick:
         parser.error("--write takes full runs: leave out --quick")
+    tree = commit()  # Asked before the page is written, which changes it.
     for name, comparison in COMPARISONS.items():
         if chosen.only in (None, name):
             print(f"{comparison.title} ...", flush=True)
             found = comparison.quick() if chosen.quick else comparison.run()
             print(f"\n{found}\n", flush=True)
             if chosen.write:
-                write({comparison.title: section(comparison, found)})
+                write({comparison.title: section(comparison, found, tree)})
     return 0
 
 
