@@ -13,7 +13,7 @@ from pollwatch.compile.check import compile_check
 from pollwatch.compile.references import Reference
 from pollwatch.compile.resources import Resources
 from pollwatch.control.conditions import find_condition
-from pollwatch.control.data_plane import Transitions
+from pollwatch.control.data_plane import Found
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.reconcile import Reconciler
 from pollwatch.control.report import FIRST_VERDICT, Reporter
@@ -27,6 +27,7 @@ from tests.control.api_server import sample
 from tests.control.documents import check_document, secret_document
 from tests.support.clock import FakeClock, run_in_fake_time
 
+POOL = "default"
 KEY = CheckKey("public-sites", "front-page")
 AUTHORIZED = {
     "url": "http://www.example.org/",
@@ -39,22 +40,20 @@ class FakeDataPlane:
 
     def __init__(self) -> None:
         self.plans: list[Plan] = []
-        self.found: list[CheckState] = []
+        self._found: list[Found] = []
         self._arrived = asyncio.Event()
 
-    def apply(self, plan: Plan) -> None:
-        self.plans.append(plan)
+    def apply(self, plans: Mapping[str, Plan]) -> None:
+        self.plans.append(plans[POOL])
 
-    def states(self) -> Mapping[CheckKey, CheckState]:
-        return {state.key: state for state in self.found}
-
-    def transitions(self, cursor: int) -> Transitions:
-        return Transitions(states=tuple(self.found[cursor:]), cursor=len(self.found))
-
-    async def wait(self, cursor: int) -> None:
-        while len(self.found) <= cursor:
+    async def wait(self) -> None:
+        while not self._found:
             self._arrived.clear()
             await self._arrived.wait()
+
+    def take(self) -> list[Found]:
+        found, self._found = self._found, []
+        return found
 
     def find(self, verdict: Verdict, **changes: object) -> None:
         state = CheckState(
@@ -68,7 +67,8 @@ class FakeDataPlane:
             total=1,
             up=int(verdict is Verdict.UP),
         )
-        self.found.append(replace(state, **changes))  # type: ignore[arg-type]  # fields by name
+        state = replace(state, **changes)  # type: ignore[arg-type]  # fields by name
+        self._found.append(Found(pool=POOL, state=state))
         self._arrived.set()
 
 
@@ -92,6 +92,7 @@ class Bench:
             reporter=self.reporter,
             data_plane=self.data_plane,
             want=self.wanted.append,
+            pool=POOL,
             metrics=self.metrics,
             clock=clock,
         )

@@ -60,6 +60,8 @@ class Settings:
     """Seconds between re-lists."""
     max_in_flight: int = MOST_PROBES
     """How many probes may be under way at a time."""
+    default_pool: str = "default"
+    """The pool of Checks that name none; embedded: of all of them."""
 
 
 async def operate(settings: Settings, stop: asyncio.Event) -> None:
@@ -112,7 +114,7 @@ class Operator:
 
         self._prober = Prober(network, max_in_flight=settings.max_in_flight)
         self._worker = self._prober.worker
-        data_plane = EmbeddedDataPlane(self._worker, self._prober.feed)
+        data_plane = EmbeddedDataPlane(self._worker, self._prober.feed, pool=settings.default_pool)
 
         self._reporter = Reporter(store=self._store, data_plane=data_plane, offer=statuses.add, clock=clock)
         self._fetcher = Fetcher(cluster=cluster, store=self._store, queue=references, recompile=checks.add)
@@ -122,6 +124,7 @@ class Operator:
             reporter=self._reporter,
             data_plane=data_plane,
             want=self._fetcher.want,
+            pool=settings.default_pool,
             metrics=metrics,
             clock=clock,
         )

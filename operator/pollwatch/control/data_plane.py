@@ -1,69 +1,65 @@
 """What the control plane needs of a data plane: where Plans go, and transitions come from.
 
-Embedded, that is the worker in the same process.
+Embedded, that is the worker in the same process: a pool of one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pollwatch.plan.checks import CheckKey, Plan
+from pollwatch.plan.checks import Plan
 from pollwatch.plan.states import CheckState
 from pollwatch.worker.feed import Feed
 from pollwatch.worker.worker import Worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Transitions:
-    """What happened since a cursor."""
+class Found:
+    """What a pool found of a Check."""
 
-    states: tuple[CheckState, ...]
-    """Oldest first."""
-    cursor: int
+    pool: str
+    state: CheckState
 
 
 class DataPlane(Protocol):
     """Probes what it is told, and says what it finds."""
 
-    def apply(self, plan: Plan) -> None:
-        """Probe what is in the plan, and nothing else."""
+    def apply(self, plans: Mapping[str, Plan]) -> None:
+        """Probe, in each pool, what is in its plan, and nothing else."""
         ...
 
-    def states(self) -> Mapping[CheckKey, CheckState]:
-        """Return the latest state of each Check in the plan."""
+    async def wait(self) -> None:
+        """Return when `take` has something to give."""
         ...
 
-    def transitions(self, cursor: int) -> Transitions:
-        """Return what happened after a cursor; 0: from the start."""
-        ...
-
-    async def wait(self, cursor: int) -> None:
-        """Return when something happened after a cursor."""
+    def take(self) -> Sequence[Found]:
+        """Give what was found since the last call, oldest first."""
         ...
 
 
 class EmbeddedDataPlane:
     """The worker in this process."""
 
-    def __init__(self, worker: Worker, feed: Feed) -> None:
+    def __init__(self, worker: Worker, feed: Feed, *, pool: str) -> None:
         self._worker = worker
         self._feed = feed
+        self._pool = pool
+        self._cursor = 0
 
-    def apply(self, plan: Plan) -> None:
-        """Hand the plan to the worker."""
-        self._worker.apply(plan)
+    def apply(self, plans: Mapping[str, Plan]) -> None:
+        """Hand the plan of the one pool to the worker."""
+        self._worker.apply(plans.get(self._pool, Plan()))
 
-    def states(self) -> Mapping[CheckKey, CheckState]:
-        """Ask the worker."""
-        return self._worker.states()
-
-    def transitions(self, cursor: int) -> Transitions:
-        """Read the feed; when it overflowed since, take all states as they are now."""
-        page = self._feed.read(cursor)
-        if page.lost:
-            return Transitions(states=tuple(self.states().values()), cursor=self._feed.cursor)
-        return Transitions(states=tuple(entry.state for entry in page.entries), cursor=page.cursor)
-
-    async def wait(self, cursor: int) -> None:
+    async def wait(self) -> None:
         """Wait for the feed."""
-        await self._feed.wait(cursor)
+        await self._feed.wait(self._cursor)
+
+    def take(self) -> Sequence[Found]:
+        """Read the feed; when it overflowed since, take all states as they are now."""
+        page = self._feed.read(self._cursor)
+        states = [entry.state for entry in page.entries]
+        self._cursor = page.cursor
+        if page.lost:
+            states = list(self._worker.states().values())
+            self._cursor = self._feed.cursor
+        return [Found(pool=self._pool, state=state) for state in states]

@@ -36,6 +36,7 @@ class Reconciler:
         reporter: Reporter,
         data_plane: DataPlane,
         want: Callable[[Reference], None],
+        pool: str,
         metrics: ControlMetrics,
         clock: Clock,
     ) -> None:
@@ -47,6 +48,7 @@ class Reconciler:
             reporter: is told what became of each.
             data_plane: is given the plan.
             want: called for each Secret and ConfigMap that has to be read first.
+            pool: the pool of every Check.
             metrics: counts and times.
             clock: now.
         """
@@ -55,6 +57,7 @@ class Reconciler:
         self._reporter = reporter
         self._data_plane = data_plane
         self._want = want
+        self._pool = pool
         self._metrics = metrics
         self._clock = clock
         self._plans: dict[CheckKey, CheckPlan] = {}
@@ -97,7 +100,7 @@ class Reconciler:
         while True:
             await self._stale.wait()
             self._stale.clear()
-            self._data_plane.apply(make_plan(self._plans.values()))
+            self._data_plane.apply({self._pool: make_plan(self._plans.values())})
             self._look_settled()
             await asyncio.sleep(APPLY_INTERVAL)
 

@@ -62,7 +62,6 @@ class Reporter:
         self._states: dict[CheckKey, CheckState] = {}
         self._patience: dict[CheckKey, float] = {}
         """Until when (monotonic) a Check without a verdict may keep the status it has."""
-        self._cursor = 0
         self._log = structlog.get_logger("pollwatch.report")
 
     def decided(self, key: CheckKey, uid: str, admission: Admission, plan: CheckPlan | None) -> None:
@@ -119,7 +118,7 @@ class Reporter:
         """Take in what the data plane finds, for ever."""
         slices = Slices(self._clock)
         while True:
-            await self._data_plane.wait(self._cursor)
+            await self._data_plane.wait()
             await self._take(slices)
 
     async def catch_up(self) -> None:
@@ -128,12 +127,11 @@ class Reporter:
 
     async def _take(self, slices: Slices) -> None:
         while True:
-            found = self._data_plane.transitions(self._cursor)
-            self._cursor = found.cursor
-            if not found.states:
+            found = self._data_plane.take()
+            if not found:
                 return
-            for state in found.states:
-                self._found(state)
+            for one in found:
+                self._found(one.state)
                 await slices.breathe()
 
     def _found(self, state: CheckState) -> None:

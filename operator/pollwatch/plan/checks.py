@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from pollwatch.plan.egress import UNRESTRICTED, EgressPolicy
+
 
 class CheckKey(NamedTuple):
     """Namespace and name of a Check: its identity in Kubernetes and in series."""
@@ -163,13 +165,17 @@ class CheckPlan:
     """The Check's own metric labels, sorted by name."""
     confidential: tuple[str, ...] = field(default=(), repr=False)
     """Values from Secrets: they are cut out of evidence before anything is kept."""
+    rate: float | None = None
+    """Probes a second that all its targets together may take; `None`: as many as the period asks for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All the Checks of one worker, sorted by key."""
+    """What one worker is told."""
 
     checks: tuple[CheckPlan, ...] = ()
+    """Sorted by key."""
+    egress: EgressPolicy = UNRESTRICTED
 
 
 class Target(NamedTuple):

@@ -57,6 +57,8 @@ class Reason(StrEnum):
     UNEXPECTED_STATUS = "UnexpectedStatus"
     UNEXPECTED_BODY = "UnexpectedBody"
     UNEXPECTED_HEADER = "UnexpectedHeader"
+    EGRESS_DENIED = "EgressDenied"
+    """The pool's egress policy refuses every address of the target (outcome `Error`)."""
     RESOURCES_EXHAUSTED = "ResourcesExhausted"
     """The prober itself ran out of descriptors, ports or memory (outcome `Error`)."""
     INTERNAL = "Internal"
