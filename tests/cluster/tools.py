@@ -20,19 +20,40 @@ if TYPE_CHECKING:
 _MODULES = Path(__file__).parent / "modules"
 _PEERS = Path(__file__).parents[2] / "benchmarks" / "peers"
 
-KUBE_APISERVER = GoProgram(
-    name="kube-apiserver",
-    module=_MODULES / "kubernetes",
-    requirement="k8s.io/kubernetes",
-    package="k8s.io/kubernetes/cmd/kube-apiserver",
-    purpose="tests against a real Kubernetes API server",
-    cost="about 6 minutes",
-    # Unstamped, it calls itself `v0.0.0-master+$Format:%H$`, which clients cannot parse.
-    stamps={
-        "k8s.io/component-base/version.gitVersion": "v{version}",
-        "k8s.io/component-base/version.gitMajor": "{major}",
-        "k8s.io/component-base/version.gitMinor": "{minor}",
-    },
+# Unstamped, they call themselves `v0.0.0-master+$Format:%H$`, which clients cannot parse.
+_KUBERNETES_STAMPS = {
+    "k8s.io/component-base/version.gitVersion": "v{version}",
+    "k8s.io/component-base/version.gitMajor": "{major}",
+    "k8s.io/component-base/version.gitMinor": "{minor}",
+}
+
+
+def _of_kubernetes(name: str, purpose: str, cost: str) -> GoProgram:
+    return GoProgram(
+        name=name,
+        module=_MODULES / "kubernetes",
+        requirement="k8s.io/kubernetes",
+        package=f"k8s.io/kubernetes/cmd/{name}",
+        purpose=purpose,
+        cost=cost,
+        stamps=_KUBERNETES_STAMPS,
+    )
+
+
+KUBE_APISERVER = _of_kubernetes(
+    "kube-apiserver", "tests against a real Kubernetes API server", "about 6 minutes"
+)
+NODE = tuple(
+    _of_kubernetes(name, "a whole one-node cluster", "about 2 minutes")
+    for name in ("kube-controller-manager", "kube-scheduler", "kubelet", "kubectl", "kube-proxy")
+)
+COREDNS = GoProgram(
+    name="coredns",
+    module=_MODULES / "coredns",
+    requirement="github.com/coredns/coredns",
+    package="github.com/coredns/coredns",
+    purpose="names inside a whole one-node cluster",
+    cost="about 2 minutes",
 )
 ETCD = GoProgram(
     name="etcd",
@@ -64,12 +85,16 @@ BLACKBOX_EXPORTER = GoProgram(
 )
 
 PROGRAMS = {
-    program.name: program for program in (KUBE_APISERVER, ETCD, PROMETHEUS, PROMTOOL, BLACKBOX_EXPORTER)
+    program.name: program
+    for program in (KUBE_APISERVER, ETCD, PROMETHEUS, PROMTOOL, BLACKBOX_EXPORTER, *NODE, COREDNS)
 }
 """Every program, by name."""
 
 NEEDED_BY_TESTS = ("kube-apiserver", "etcd", "prometheus", "promtool")
 """What a full run of the tests starts."""
+
+NEEDED_BY_A_NODE = ("etcd", "kube-apiserver", *(program.name for program in NODE), "coredns")
+"""What a whole one-node cluster is made of, beside the packages of `tests.cluster.node.packages`."""
 
 _CONTROL_PLANE = frozenset({"kube-apiserver", "etcd"})
 _IN_DEBIAN = {"prometheus": "prometheus", "promtool": "prometheus"}
