@@ -26,6 +26,9 @@ REQUEST_TIMEOUT = 30.0
 PAGE = 200
 """Objects in a page of a list: what is decoded at once holds the event loop for about 3 ms."""
 
+FIELD_MANAGER = "pollwatch"
+"""Who we are to server-side apply: the owner of the fields that we set, and of no others."""
+
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """Accept header for a list without the objects' content."""
 
@@ -41,6 +44,13 @@ class Resource:
     plural: str
     field_selector: str = ""
     """Narrows every list and watch of it."""
+    label_selector: str = ""
+    """Narrows every list and watch of it."""
+
+    @property
+    def api_version(self) -> str:
+        """What its documents have in `apiVersion`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
     def prefix(self) -> str:
@@ -50,7 +60,10 @@ class Resource:
         return f"/apis/{self.group}/{self.version}"
 
     def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
-        """Return the path of the collection (`namespace` `None`: of all namespaces) or of one object."""
+        """Return the path of a collection or of one object.
+
+        `namespace` is `None` for kinds that have none, and for a collection of all namespaces.
+        """
         parts = [self.prefix]
         if namespace is not None:
             parts.append(f"namespaces/{quote(namespace, safe='')}")
@@ -69,10 +82,17 @@ SECRETS = Resource(
     version="v1",
     plural="secrets",
     # No Check can mean these, and they are many and big.
-    field_selector="type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token",
+    field_selector="type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token"
+    ",type!=pollwatch.dev/plan,type!=pollwatch.dev/keys",
 )
 CONFIG_MAPS = Resource(kind="ConfigMap", group="", version="v1", plural="configmaps")
 EVENTS = Resource(kind="Event", group="events.k8s.io", version="v1", plural="events")
+PROBE_POOLS = Resource(kind="ProbePool", group="pollwatch.dev", version="v1alpha1", plural="probepools")
+NAMESPACES = Resource(kind="Namespace", group="", version="v1", plural="namespaces")
+SERVICES = Resource(kind="Service", group="", version="v1", plural="services")
+ENDPOINT_SLICES = Resource(
+    kind="EndpointSlice", group="discovery.k8s.io", version="v1", plural="endpointslices"
+)
 REVIEWS = Resource(
     kind="SelfSubjectAccessReview",
     group="authorization.k8s.io",
@@ -171,10 +191,76 @@ class Cluster:
         except ValueError as error:
             raise UnreachableError(f"{access.server}: the answer is not JSON: no API server?") from error
 
-    async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
+    async def get(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any]:
         """Read one object. Raises `RefusedError` with code 404 when it does not exist."""
         document: dict[str, Any] = await self.request("GET", resource.path(namespace, name))
         return document
+
+    async def create(
+        self, resource: Resource, namespace: str | None, document: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Create one object. Raises `RefusedError` with code 409 when its name exists."""
+        made: dict[str, Any] = await self.request(
+            "POST", resource.path(namespace), query={"fieldManager": FIELD_MANAGER}, body=document
+        )
+        return made
+
+    async def apply(
+        self, resource: Resource, namespace: str | None, document: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Make an object have the fields of a document, by server-side apply.
+
+        Fields that we applied earlier and do not name any more are removed; those that others
+        set stay. Where somebody else has set a field of ours, ours wins.
+        """
+        applied: dict[str, Any] = await self.request(
+            "PATCH",
+            resource.path(namespace, document["metadata"]["name"]),
+            query={"fieldManager": FIELD_MANAGER, "force": "true"},
+            body=document,
+            content_type="application/apply-patch+yaml",
+        )
+        return applied
+
+    async def patch(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        patch: Mapping[str, Any],
+        *,
+        subresource: str = "",
+    ) -> dict[str, Any]:
+        """Change an object by a merge patch (RFC 7396).
+
+        A `uid` and a `resourceVersion` in the patch's metadata are preconditions: where the
+        object is another one, or was changed since, the answer is 409.
+        """
+        patched: dict[str, Any] = await self.request(
+            "PATCH",
+            resource.path(namespace, name, subresource),
+            query={"fieldManager": FIELD_MANAGER},
+            body=patch,
+            content_type="application/merge-patch+json",
+        )
+        return patched
+
+    async def delete(self, resource: Resource, namespace: str | None, name: str, *, uid: str) -> None:
+        """Delete an object and, in the background, all that it owns.
+
+        The uid is a precondition: of an object that was made again under its name, the answer
+        is `RefusedError` with code 409. With code 404 it is gone already.
+        """
+        await self.request(
+            "DELETE",
+            resource.path(namespace, name),
+            body={
+                "apiVersion": "v1",
+                "kind": "DeleteOptions",
+                "preconditions": {"uid": uid},
+                "propagationPolicy": "Background",
+            },
+        )
 
     async def pages(
         self, resource: Resource, namespace: str | None, *, metadata_only: bool = False
@@ -183,6 +269,8 @@ class Cluster:
         query = {"limit": str(PAGE)}
         if resource.field_selector:
             query["fieldSelector"] = resource.field_selector
+        if resource.label_selector:
+            query["labelSelector"] = resource.label_selector
         while True:
             page = await self.request(
                 "GET",
@@ -198,19 +286,26 @@ class Cluster:
             await asyncio.sleep(0)
 
     async def patch_status(
-        self, namespace: str, name: str, *, uid: str, status: Mapping[str, Any]
+        self,
+        namespace: str | None,
+        name: str,
+        *,
+        uid: str,
+        status: Mapping[str, Any],
+        resource_version: str = "",
+        resource: Resource = CHECKS,
     ) -> dict[str, Any]:
-        """Write the status of a Check by a merge patch (RFC 7396).
+        """Write the status of an object by a merge patch (RFC 7396).
 
-        The uid is a precondition: of a Check that was deleted and made again, the answer is 409.
+        The uid is a precondition: of an object that was deleted and made again, the answer is
+        409. So is the resource version, where one is given: of an object that was changed since.
         """
-        document: dict[str, Any] = await self.request(
-            "PATCH",
-            CHECKS.path(namespace, name, "status"),
-            body={"metadata": {"uid": uid}, "status": status},
-            content_type="application/merge-patch+json",
+        metadata = {"uid": uid}
+        if resource_version:
+            metadata["resourceVersion"] = resource_version
+        return await self.patch(
+            resource, namespace, name, {"metadata": metadata, "status": status}, subresource="status"
         )
-        return document
 
     async def create_event(self, namespace: str, document: Mapping[str, Any]) -> None:
         """Create an Event (events.k8s.io/v1). Raises `RefusedError` with code 409 when its name exists."""
