@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pollwatch.compile.references import Reference
-from pollwatch.control.cluster import Cluster, ClusterError
+from pollwatch.control.cluster import CHECKS, SECRETS, Cluster, ClusterError
 from pollwatch.control.inbox import Change, Inbox
 from pollwatch.control.intake import Intake
 from pollwatch.control.metrics import ControlMetrics
@@ -80,7 +80,8 @@ async def bench() -> AsyncIterator[Bench]:
 
 
 def seen(document: dict[str, object], *, deleted: bool = False) -> Change:
-    return Change(kind=str(document["kind"]), document=document, deleted=deleted)
+    resource = {"Check": CHECKS, "Secret": SECRETS}[str(document["kind"])]
+    return Change(resource=resource, document=document, deleted=deleted)
 
 
 async def test_a_list_brings_what_the_watch_had_missed_and_prunes_what_is_gone(bench: Bench) -> None:

@@ -12,7 +12,7 @@ import structlog
 
 from pollwatch import __version__
 from pollwatch.compile.references import Reference
-from pollwatch.control.cluster import Cluster
+from pollwatch.control.cluster import CHECKS, CONFIG_MAPS, SECRETS, Cluster
 from pollwatch.control.credentials import load_credentials
 from pollwatch.control.data_plane import EmbeddedDataPlane
 from pollwatch.control.events import Recorder, news
@@ -155,6 +155,7 @@ class Operator:
             random=random.random,
         )
         self._watch = Watch(
+            resources=(CHECKS, SECRETS, CONFIG_MAPS),
             inbox=self._inbox,
             credentials=cluster.credentials,
             namespaces=settings.namespaces,

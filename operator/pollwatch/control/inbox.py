@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pollwatch.control.cluster import Resource
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One object as the watch saw it."""
 
-    kind: str
+    resource: Resource
+    """What was watched."""
     document: Mapping[str, Any] = field(repr=False)
     """Its last state, when it was deleted. It may be a Secret."""
     deleted: bool = False

@@ -1,10 +1,12 @@
-"""Takes what the watch and the re-lists see into the store, and says who has to look at it."""
+"""Takes what the watch and the re-lists see into the caches, and says who has to look at it."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pollwatch.compile.references import Reference
-from pollwatch.control.cluster import CHECKS, CONFIG_MAPS
+from pollwatch.control.cluster import CHECKS, CONFIG_MAPS, Resource
+from pollwatch.control.follower import Follower, ObjectName, name_of
 from pollwatch.control.inbox import Change, Inbox
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.slices import Slices
@@ -12,12 +14,12 @@ from pollwatch.control.store import Novelty, Store
 from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.clock import Clock
 
-Identity = tuple[str, str, str]
-"""Kind, namespace and name of an object."""
+Identity = tuple[Resource, ObjectName]
+"""One object of one kind."""
 
 
 class Intake:
-    """The only way into the store."""
+    """The only way into the caches."""
 
     def __init__(
         self,
@@ -27,22 +29,28 @@ class Intake:
         report: Callable[[CheckKey], None],
         metrics: ControlMetrics,
         clock: Clock,
+        followers: Mapping[Resource, Follower] = MappingProxyType({}),
     ) -> None:
         """Wire it.
 
         Args:
-            store: where everything goes.
+            store: where Checks go, and the Secrets and ConfigMaps that they refer to.
             recompile: called for a Check whose spec, or what it refers to, changed, or that is gone.
             report: called for a Check whose status was changed by somebody.
             metrics: counts what is seen.
             clock: for slicing.
+            followers: where objects of other kinds go. They are listed before Checks are.
         """
         self._store = store
         self._recompile = recompile
-        self._report = report
         self._metrics = metrics
         self._clock = clock
         self._recordings: list[set[Identity]] = []
+        self.followers: Mapping[Resource, Follower] = {
+            **followers,
+            CHECKS: _Checks(store, recompile, report),
+        }
+        """Who holds what, in the order in which it is listed."""
 
     async def run(self, inbox: Inbox) -> None:
         """Take in what the watch sees, for ever."""
@@ -50,46 +58,30 @@ class Intake:
         while True:
             await inbox.wait()
             while (change := inbox.take()) is not None:
-                self._metrics.watch_events.labels(change.kind).inc()
+                self._metrics.watch_events.labels(change.resource.kind).inc()
                 self._take(change)
                 await slices.breathe()
 
     def _take(self, change: Change) -> None:
-        metadata = change.document["metadata"]
-        identity = (change.kind, metadata["namespace"], metadata["name"])
+        resource, name = change.resource, name_of(change.document)
         for recording in self._recordings:
-            recording.add(identity)
-        if change.deleted:
-            self.gone(identity, uid=metadata["uid"])
+            recording.add((resource, name))
+        follower = self.followers.get(resource)
+        if follower is None:
+            self._take_data(resource, name, change)
+        elif change.deleted:
+            follower.gone(name, uid=change.document["metadata"]["uid"])
         else:
-            self.seen(change.kind, change.document)
+            follower.seen(change.document)
 
-    def seen(self, kind: str, document: Mapping[str, Any]) -> None:
-        """Take in an object as it is."""
-        metadata = document["metadata"]
-        if kind == CHECKS.kind:
-            key = CheckKey(metadata["namespace"], metadata["name"])
-            novelty = self._store.observe_check(document)
-            if novelty is Novelty.SPEC:
-                self._recompile(key)
-            elif novelty is Novelty.STATUS:
-                self._report(key)
-            return
-        reference = _reference(kind, metadata["namespace"], metadata["name"])
-        self._changed(self._store.observe_data(reference, document))
-
-    def gone(self, identity: Identity, *, uid: str) -> bool:
-        """Take in that an object does not exist any more; return whether that is news."""
-        kind, namespace, name = identity
-        if kind != CHECKS.kind:
-            users = self._store.forget_data(_reference(kind, namespace, name), uid=uid)
-            self._changed(users)
-            return bool(users)
-        key = CheckKey(namespace, name)
-        if not self._store.forget_check(key, uid=uid):
-            return False
-        self._recompile(key)
-        return True
+    def _take_data(self, resource: Resource, name: ObjectName, change: Change) -> None:
+        reference = Reference("ConfigMap" if resource == CONFIG_MAPS else "Secret", *name)
+        if change.deleted:
+            users = self._store.forget_data(reference, uid=change.document["metadata"]["uid"])
+        else:
+            users = self._store.observe_data(reference, change.document)
+        for key in users:
+            self._recompile(key)
 
     def record(self) -> set[Identity]:
         """Return a set to which all objects are added that the watch sees from now on.
@@ -104,10 +96,36 @@ class Intake:
         """Stop adding to a set that `record` returned."""
         self._recordings = [one for one in self._recordings if one is not recording]
 
-    def _changed(self, keys: frozenset[CheckKey]) -> None:
-        for key in keys:
+
+class _Checks:
+    """Follows Checks into the store."""
+
+    namespaces = None
+
+    def __init__(
+        self, store: Store, recompile: Callable[[CheckKey], None], report: Callable[[CheckKey], None]
+    ) -> None:
+        self._store = store
+        self._recompile = recompile
+        self._report = report
+
+    def held(self) -> Mapping[ObjectName, str]:
+        return {ObjectName(*key): check.uid for key, check in self._store.checks.items()}
+
+    def seen(self, document: Mapping[str, Any]) -> None:
+        key = CheckKey(*name_of(document))
+        novelty = self._store.observe_check(document)
+        if novelty is Novelty.SPEC:
             self._recompile(key)
+        elif novelty is Novelty.STATUS:
+            self._report(key)
 
+    def gone(self, name: ObjectName, *, uid: str) -> bool:
+        key = CheckKey(*name)
+        if not self._store.forget_check(key, uid=uid):
+            return False
+        self._recompile(key)
+        return True
 
-def _reference(kind: str, namespace: str, name: str) -> Reference:
-    return Reference("ConfigMap" if kind == CONFIG_MAPS.kind else "Secret", namespace, name)
+    def listed(self) -> None:
+        """Nothing waits for it: the re-list as a whole is what readiness asks for."""

@@ -7,14 +7,14 @@ every few minutes.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 
 from pollwatch.compile.references import Reference
-from pollwatch.control.cluster import CHECKS, CONFIG_MAPS, SECRETS, Cluster, ClusterError, Resource
+from pollwatch.control.cluster import CONFIG_MAPS, SECRETS, Cluster, ClusterError, Resource
+from pollwatch.control.follower import Follower, Namespaces, ObjectName, name_of
 from pollwatch.control.intake import Identity, Intake
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.slices import Slices
@@ -26,24 +26,21 @@ SOON = 20.0
 """Seconds after a start of the watch until it has surely listed: what is deleted before it has, no
 watch tells."""
 
-Namespaces = Sequence[str | None]
-"""The namespaces that are served; `(None,)`: all of them."""
-
 
 @dataclass(kw_only=True, eq=False)
 class Resync:
-    """Compares the store with the cluster."""
+    """Compares the caches with the cluster."""
 
     cluster: Cluster
     """Where to list."""
     store: Store
-    """What to compare with."""
+    """What Checks refer to."""
     intake: Intake
     """Takes what is found."""
     fetch: Callable[[Reference], None]
     """Called for each Secret and ConfigMap that is not the one that is held."""
     namespaces: Namespaces
-    """What to list."""
+    """The namespaces that are served; `(None,)`: all of them."""
     period: float
     """Seconds from one re-list to the next, about."""
     metrics: ControlMetrics
@@ -98,12 +95,20 @@ class Resync:
         """Re-list everything once.
 
         Raises:
-            ClusterError: the API server did not answer, or not well; nothing was pruned then.
+            ClusterError: the API server did not answer, or not well; nothing was pruned of the kinds
+                that could not be listed whole. The other kinds were listed all the same.
         """
         started = self.clock.monotonic()
         recording = self.intake.record()
+        failures: list[ClusterError] = []
         try:
-            await self._list_checks(recording)
+            for resource, follower in self.intake.followers.items():
+                try:
+                    await self._list(resource, follower, recording)
+                except ClusterError as error:
+                    failures.append(error)
+            if failures:
+                raise failures[0]
             await self._list_data(SECRETS, recording)
             await self._list_data(CONFIG_MAPS, recording)
         finally:
@@ -115,42 +120,39 @@ class Resync:
         self.metrics.resync_seconds.set(self._succeeded - started)
         self.metrics.resync_time.set(self.clock.time())
 
-    async def _list_checks(self, recording: set[Identity]) -> None:
-        before = {(CHECKS.kind, *key): check.uid for key, check in self.store.checks.items()}
-        found: set[Identity] = set()
+    async def _list(self, resource: Resource, follower: Follower, recording: set[Identity]) -> None:
+        before = follower.held()
+        found: set[ObjectName] = set()
         slices = Slices(self.clock)
-        for namespace in self.namespaces:
-            async for page in self.cluster.pages(CHECKS, namespace):
+        for namespace in self.namespaces if follower.namespaces is None else follower.namespaces:
+            async for page in self.cluster.pages(resource, namespace):
                 for document in page:
-                    identity = _identity(CHECKS, document)
-                    found.add(identity)
-                    if identity not in recording:
-                        self.intake.seen(CHECKS.kind, document)
+                    name = name_of(document)
+                    found.add(name)
+                    if (resource, name) not in recording:
+                        follower.seen(document)
                     await slices.breathe()
-        for identity, uid in before.items():
+        for name, uid in before.items():
             # What the watch has shown meanwhile is newer than the list.
-            if identity not in found and identity not in recording and self.intake.gone(identity, uid=uid):
-                self.metrics.pruned.labels(CHECKS.kind).inc()
-                self._log.info("pruned what the watch had missed", check="/".join(identity[1:]))
+            if name not in found and (resource, name) not in recording and follower.gone(name, uid=uid):
+                self.metrics.pruned.labels(resource.kind).inc()
+                self._log.info("pruned what the watch had missed", kind=resource.kind, name="/".join(name))
+        follower.listed()
 
     async def _list_data(self, resource: Resource, recording: set[Identity]) -> None:
         """Have what changed read again; the list itself is without content (no secrets on the wire)."""
         held = [one for one in self.store.references() if one.kind == resource.kind]
         if not held:
             return
-        found: dict[Identity, str] = {}
+        found: dict[ObjectName, str] = {}
         for namespace in self.namespaces:
             async for page in self.cluster.pages(resource, namespace, metadata_only=True):
                 for document in page:
-                    found[_identity(resource, document)] = document["metadata"]["resourceVersion"]
+                    found[name_of(document)] = document["metadata"]["resourceVersion"]
         for reference in held:
-            identity = (reference.kind, reference.namespace, reference.name)
-            if identity in recording:
+            name = ObjectName(reference.namespace, reference.name)
+            if (resource, name) in recording:
                 continue
-            if found.get(identity, "") != self.store.resource_version(reference):
+            if found.get(name, "") != self.store.resource_version(reference):
                 self.metrics.pruned.labels(resource.kind).inc()
                 self.fetch(reference)
-
-
-def _identity(resource: Resource, document: dict[str, Any]) -> Identity:
-    return (resource.kind, document["metadata"]["namespace"], document["metadata"]["name"])

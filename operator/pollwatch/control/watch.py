@@ -16,13 +16,11 @@ from typing import Any
 import kopf
 import structlog
 
-from pollwatch.control.cluster import CHECKS, CONFIG_MAPS, SECRETS, Resource
+from pollwatch.control.cluster import Resource
 from pollwatch.control.credentials import Credentials
 from pollwatch.control.inbox import Change, Inbox
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.work_queue import backoff
-
-WATCHED: Sequence[Resource] = (CHECKS, SECRETS, CONFIG_MAPS)
 
 STOP_TIMEOUT = 5.0
 """Seconds that kopf is given to end; its thread does not keep the process alive."""
@@ -35,11 +33,12 @@ HEALTHY = 60.0
 
 
 class Watch:
-    """Keeps kopf running."""
+    """Keeps one session of kopf running: some resources, in some namespaces."""
 
     def __init__(
         self,
         *,
+        resources: Sequence[Resource],
         inbox: Inbox,
         credentials: Credentials,
         namespaces: Sequence[str],
@@ -50,13 +49,15 @@ class Watch:
         """Wire it.
 
         Args:
+            resources: what to watch; of each kind one at most, as kopf narrows by kind.
             inbox: takes what is seen.
             credentials: how to reach the API server.
-            namespaces: what to watch; empty: all.
+            namespaces: where to watch; empty: all. What has no namespace is watched anyhow.
             metrics: counts restarts.
             started: called each time that the watch is begun, or begun anew.
             random: numbers in [0, 1), for backoff.
         """
+        self._resources = resources
         self._inbox = inbox
         self._credentials = credentials
         self._namespaces = namespaces
@@ -81,7 +82,7 @@ class Watch:
     async def _run_once(self, loop: asyncio.AbstractEventLoop) -> str:
         """Run kopf until it ends; return why it did."""
         ended: asyncio.Future[str] = loop.create_future()
-        session = _Session(self._registry(), self._namespaces)
+        session = _Session(self._registry(), _settings(self._resources), self._namespaces)
 
         def tell(failure: str) -> None:
             if not ended.done():
@@ -105,10 +106,10 @@ class Watch:
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
         kopf.on.login(id="login", registry=registry)(self._login)
-        for resource in WATCHED:
+        for resource in self._resources:
             kopf.on.event(
                 resource.group, resource.version, resource.plural, id=resource.kind, registry=registry
-            )(self._handler(resource.kind))
+            )(self._handler(resource))
         return registry
 
     async def _login(self, **_: Any) -> kopf.ConnectionInfo:
@@ -125,11 +126,13 @@ class Watch:
             expiration=datetime.now(UTC) + LOGIN_LIFETIME,
         )
 
-    def _handler(self, kind: str) -> Callable[..., Any]:
+    def _handler(self, resource: Resource) -> Callable[..., Any]:
         inbox = self._inbox
 
         async def handle(event: kopf.RawEvent, **_: Any) -> None:
-            inbox.put(Change(kind=kind, document=event["object"], deleted=event["type"] == "DELETED"))
+            inbox.put(
+                Change(resource=resource, document=event["object"], deleted=event["type"] == "DELETED")
+            )
 
         return handle
 
@@ -137,8 +140,11 @@ class Watch:
 class _Session:
     """One run of kopf, in the thread that calls `run`."""
 
-    def __init__(self, registry: kopf.OperatorRegistry, namespaces: Sequence[str]) -> None:
+    def __init__(
+        self, registry: kopf.OperatorRegistry, settings: kopf.OperatorSettings, namespaces: Sequence[str]
+    ) -> None:
         self._registry = registry
+        self._settings = settings
         self._namespaces = namespaces
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -165,7 +171,7 @@ class _Session:
             return
         await kopf.operator(
             registry=self._registry,
-            settings=_settings(),
+            settings=self._settings,
             standalone=True,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
@@ -173,7 +179,7 @@ class _Session:
         )
 
 
-def _settings() -> kopf.OperatorSettings:
+def _settings(resources: Sequence[Resource]) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.peering.standalone = True
     # Watching CRDs and namespaces would need rights that nothing else needs.
@@ -191,8 +197,10 @@ def _settings() -> kopf.OperatorSettings:
     settings.networking.connect_timeout = 10
     settings.networking.enforce_retry_after = True
     settings.process.ultimate_exiting_timeout = None
-    for resource in WATCHED:
+    for resource in resources:
+        selector = (resource.group, resource.version, resource.plural)
         if resource.field_selector:
-            selector = (resource.group, resource.version, resource.plural)
             settings.watching.field_selectors[selector] = resource.field_selector
+        if resource.label_selector:
+            settings.watching.label_selectors[selector] = resource.label_selector
     return settings
