@@ -165,7 +165,7 @@ class Reconciler:
         self, key: CheckKey, held: HeldCheck, admission: Admission, plan: CheckPlan | None = None
     ) -> None:
         self._ready[key] = admission.ready
-        self._reporter.decided(key, held.uid, admission, plan)
+        self._reporter.decided(key, held.uid, admission, plan, pools=(self._pool,))
 
     def _look_settled(self) -> None:
         if self._queue.idle and not self._stale.is_set():

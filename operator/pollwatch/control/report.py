@@ -64,7 +64,16 @@ class Reporter:
         """Until when (monotonic) a Check without a verdict may keep the status it has."""
         self._log = structlog.get_logger("pollwatch.report")
 
-    def decided(self, key: CheckKey, uid: str, admission: Admission, plan: CheckPlan | None) -> None:
+    def decided(
+        self,
+        key: CheckKey,
+        uid: str,
+        admission: Admission,
+        plan: CheckPlan | None,
+        *,
+        pools: tuple[str, ...],
+        quorum: int = 1,
+    ) -> None:
         """Take in what became of a Check.
 
         Args:
@@ -72,7 +81,10 @@ class Reporter:
             uid: its identity.
             admission: what became of its current generation.
             plan: what is going to be probed, when that is new.
+            pools: where it is probed from.
+            quorum: from how many of them it has to be Down to be it.
         """
+        del pools, quorum
         before = self._decided.get(key)
         self._decided[key] = _Decided(uid=uid, admission=admission)
         if not admission.probed or (before is not None and before.uid != uid):
