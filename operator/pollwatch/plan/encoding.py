@@ -1,0 +1,177 @@
+"""Plans, encoded: the operator's half of the codec."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from pollwatch.plan.blocks import Block, pack
+from pollwatch.plan.check_codec import write_check, write_texts
+from pollwatch.plan.checks import CheckKey, CheckPlan, Plan
+from pollwatch.plan.errors import PlanTooLargeError
+from pollwatch.plan.header import MAX_REVISION, MAX_UNPACKED, Header, digest_of, header_line
+from pollwatch.plan.slots import SLOTS, slot_of
+
+BLOCKS = 64
+"""Into how many a plan is cut, at most: what one change costs, and how well the rest packs."""
+PART_BYTES = 900 << 10
+"""The API server takes 1 MiB a Secret; the header stands next to the first part."""
+MAX_PARTS = 8
+MAX_HEADER = 120 << 10
+"""Bytes: what is left of the first Secret."""
+_SLOTS_A_BLOCK = SLOTS // BLOCKS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedPlan:
+    """A plan, ready to be written; the encoder gives the same object while nothing changes."""
+
+    pool: str
+    worker: str
+    digest: str
+    """SHA-256 of all but the revision: the same one means the same plan."""
+    checks: int
+    parts: tuple[bytes, ...] = field(repr=False)
+    """The payload, cut where blocks end, so that a change of one leaves most parts as they are."""
+    content: Header
+    """The header, without a revision yet."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the payload."""
+        return sum(map(len, self.parts))
+
+    @property
+    def payload(self) -> bytes:
+        """All parts together, as they are pushed."""
+        return b"".join(self.parts)
+
+    def header(self, revision: int) -> bytes:
+        """Write the header, without line end."""
+        return header_line(replace(self.content, revision=revision))
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    checks: list[CheckPlan]
+    texts: dict[str, str]
+    block: Block
+
+
+class PlanEncoder:
+    """Encodes the plans of one worker, one after the other."""
+
+    def __init__(self, *, pool: str, worker: str, part_bytes: int = PART_BYTES) -> None:
+        """Start without a plan.
+
+        Args:
+            pool: Of the worker.
+            worker: Its name.
+            part_bytes: Longest part.
+        """
+        self._pool = pool
+        self._worker = worker
+        self._part_bytes = part_bytes
+        self._block_of: dict[CheckKey, int] = {}
+        self._encoded: dict[int, _Encoded] = {}
+        self._texts: tuple[dict[str, str], Block] | None = None
+        self._last: tuple[Plan, EncodedPlan] | None = None
+
+    def encode(self, plan: Plan) -> EncodedPlan:
+        """Encode a plan; what it shares with the one before is not encoded again.
+
+        Raises:
+            PlanTooLargeError: It does not fit into `MAX_PARTS` parts.
+        """
+        if self._last is not None and self._last[0] == plan:
+            return self._last[1]
+        blocks = self._encode_blocks(plan.checks)
+        parts = tuple(_cut(blocks, self._part_bytes))
+        header = Header(
+            pool=self._pool,
+            worker=self._worker,
+            revision=0,
+            digest="",
+            parts=len(parts),
+            blocks=tuple(block.entry for block in blocks),
+            egress=plan.egress,
+        )
+        header = replace(header, digest=digest_of(header))
+        encoded = EncodedPlan(
+            pool=self._pool,
+            worker=self._worker,
+            digest=header.digest,
+            checks=header.checks,
+            parts=parts,
+            content=header,
+        )
+        self._judge(encoded)
+        self._last = plan, encoded
+        return encoded
+
+    def _encode_blocks(self, checks: Sequence[CheckPlan]) -> list[Block]:
+        encoded: dict[int, _Encoded] = {}
+        for number, members in sorted(self._by_block(checks).items()):
+            known = self._encoded.get(number)
+            # Lists are compared by the identity of their items first: this is quick.
+            if known is None or known.checks != members:
+                texts: dict[str, str] = {}
+                lines = [write_check(check, texts) for check in members]
+                known = _Encoded(members, texts, pack(lines, checks=len(lines)))
+            encoded[number] = known
+        self._encoded = encoded
+        blocks = [one.block for one in encoded.values()]
+        texts = {digest: text for one in encoded.values() for digest, text in one.texts.items()}
+        if not texts:
+            self._texts = None
+            return blocks
+        if self._texts is None or self._texts[0].keys() != texts.keys():
+            self._texts = texts, pack(write_texts(texts), texts=len(texts))
+        return [self._texts[1], *blocks]
+
+    def _by_block(self, checks: Sequence[CheckPlan]) -> dict[int, list[CheckPlan]]:
+        known = self._block_of
+        numbers: dict[CheckKey, int] = {}
+        members: dict[int, list[CheckPlan]] = {}
+        for check in checks:
+            key = check.key
+            number = known.get(key)
+            if number is None:
+                number = slot_of(key) // _SLOTS_A_BLOCK
+            numbers[key] = number
+            members.setdefault(number, []).append(check)
+        self._block_of = numbers
+        return members
+
+    def _judge(self, encoded: EncodedPlan) -> None:
+        """Refuse what a worker would refuse, or no Secret could hold."""
+        if len(encoded.header(MAX_REVISION)) > MAX_HEADER:
+            raise PlanTooLargeError(
+                f"the egress policy of pool '{self._pool}' is longer than {MAX_HEADER >> 10} KiB:"
+                " use wider networks, or fewer rules"
+            )
+        unpacked = sum(block.unpacked for block in encoded.content.blocks)
+        if len(encoded.parts) > MAX_PARTS or unpacked > MAX_UNPACKED:
+            raise PlanTooLargeError(
+                f"the plan of worker '{self._worker}' has {encoded.checks} Checks in {_mib(unpacked)},"
+                f" {_mib(encoded.size)} when packed; a worker takes {_mib(MAX_UNPACKED)}, in"
+                f" {MAX_PARTS} Secrets of {_mib(self._part_bytes)}: give the pool more workers,"
+                " or its Checks smaller request bodies"
+            )
+
+
+def _cut(blocks: Sequence[Block], longest: int) -> Iterator[bytes]:
+    """Join blocks to parts; one that is longer than a part is cut."""
+    part = bytearray()
+    for block in blocks:
+        if part and len(part) + len(block.packed) > longest:
+            yield bytes(part)
+            part.clear()
+        part += block.packed
+        while len(part) > longest:
+            yield bytes(part[:longest])
+            del part[:longest]
+    if part:
+        yield bytes(part)
+
+
+def _mib(length: int) -> str:
+    return f"{length / 2**20:.1f} MiB"
