@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from pollwatch.api.crd import check_crd, crd_yaml
-from pollwatch.api.reference import reference as check_reference
+from pollwatch.api.crd import crd_yaml
+from pollwatch.api.reference import check_reference, pool_reference
+from pollwatch.api.resources import CHECK, PROBE_POOL
 from pollwatch.control.reference import reference as operator_metrics_reference
 from pollwatch.series.reference import reference as metrics_reference
 from pollwatch.worker.reference import reference as worker_metrics_reference
@@ -19,9 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
     {
-        "manifests/crds/pollwatch.dev_checks.yaml": lambda: crd_yaml(check_crd()),
+        "manifests/crds/pollwatch.dev_checks.yaml": lambda: crd_yaml(CHECK),
+        "manifests/crds/pollwatch.dev_probepools.yaml": lambda: crd_yaml(PROBE_POOL),
         "manifests/install.yaml": install_yaml,
         "docs/reference/check.md": check_reference,
+        "docs/reference/pool.md": pool_reference,
         "docs/reference/metrics.md": metrics_reference,
         "docs/reference/worker-metrics.md": worker_metrics_reference,
         "docs/reference/operator-metrics.md": operator_metrics_reference,

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 
 from pollwatch.api.check import parse_check
-from pollwatch.api.crd import check_crd, crd_yaml
+from pollwatch.api.crd import Resource, crd_yaml
+from pollwatch.api.resources import RESOURCES
 from tests.api.documents import check_document
 
 if TYPE_CHECKING:
@@ -18,18 +20,26 @@ if TYPE_CHECKING:
     from tests.cluster.controlplane import ControlPlane
 
 API = "/apis/pollwatch.dev/v1alpha1"
-COMMITTED = Path(__file__).parents[2] / "manifests" / "crds" / "pollwatch.dev_checks.yaml"
+CRDS = Path(__file__).parents[2] / "manifests" / "crds"
+
+of_each_resource = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.kind)
 
 
-def test_the_committed_definition_is_what_the_models_say() -> None:
-    assert COMMITTED.read_text(encoding="utf-8") == crd_yaml(check_crd()), (
-        f"{COMMITTED.name} is stale: run `make generate`"
+@of_each_resource
+def test_the_committed_definition_is_what_the_models_say(resource: Resource) -> None:
+    committed = CRDS / f"pollwatch.dev_{resource.plural}.yaml"
+
+    assert committed.read_text(encoding="utf-8") == crd_yaml(resource), (
+        f"{committed.name} is stale: run `make generate`"
     )
 
 
-def test_the_api_server_finds_nothing_wrong_with_the_schema(control_plane: ControlPlane) -> None:
+@of_each_resource
+def test_the_api_server_finds_nothing_wrong_with_the_schema(
+    control_plane: ControlPlane, resource: Resource
+) -> None:
     crd = control_plane.admin.get(
-        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/checks.pollwatch.dev"
+        f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{resource.plural}.pollwatch.dev"
     )
     conditions = {each["type"]: each for each in crd["status"]["conditions"]}
 
@@ -37,32 +47,36 @@ def test_the_api_server_finds_nothing_wrong_with_the_schema(control_plane: Contr
     assert "NonStructuralSchema" not in conditions
 
 
-def test_each_field_is_described() -> None:
-    undescribed = [path for path, schema in fields_of(check_crd_schema()) if not schema.get("description")]
+@of_each_resource
+def test_each_field_is_described(resource: Resource) -> None:
+    undescribed = [path for path, schema in fields_of(resource.schema()) if not schema.get("description")]
 
     assert undescribed == ["metadata"]
 
 
-def test_strings_lists_and_mappings_that_a_user_writes_are_bounded() -> None:
+@of_each_resource
+def test_strings_lists_and_mappings_that_a_user_writes_are_bounded(resource: Resource) -> None:
     limits = {"string": "maxLength", "array": "maxItems"}
     unbounded = [
         path
-        for path, schema in fields_of(check_crd_schema()["properties"]["spec"], "spec")
+        for path, schema in fields_of(resource.schema()["properties"]["spec"], "spec")
         if "enum" not in schema and schema["type"] in limits and limits[schema["type"]] not in schema
     ]
 
     assert unbounded == []
 
 
-def test_each_list_says_how_it_is_merged() -> None:
-    lists = [schema for _, schema in fields_of(check_crd_schema()) if schema["type"] == "array"]
+@of_each_resource
+def test_each_list_says_how_it_is_merged(resource: Resource) -> None:
+    lists = [schema for _, schema in fields_of(resource.schema()) if schema["type"] == "array"]
 
     assert lists
     assert all("x-kubernetes-list-type" in schema for schema in lists)
 
 
-def test_nothing_is_left_that_only_pydantic_says() -> None:
-    written = crd_yaml(check_crd())
+@of_each_resource
+def test_nothing_is_left_that_only_pydantic_says(resource: Resource) -> None:
+    written = crd_yaml(resource)
 
     for artefact in ("anyOf", "$ref", "title:", "default: null", "additionalProperties: false"):
         assert artefact not in written
@@ -157,10 +171,3 @@ def fields_of(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dic
         yield below, field
         yield from fields_of(field, below)
         yield from fields_of(field.get("items", {}), f"{below}[]")
-
-
-def check_crd_schema() -> dict[str, Any]:
-    """The schema of the one version."""
-    (version,) = check_crd()["spec"]["versions"]
-    schema: dict[str, Any] = version["schema"]["openAPIV3Schema"]
-    return schema

@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 from click.testing import CliRunner
 
-from pollwatch.api.crd import check_crd
+from pollwatch.api.resources import CHECK, PROBE_POOL
 from pollwatch.cli.crds import command
 
 
@@ -13,4 +13,4 @@ def test_the_definitions_are_printed_as_yaml() -> None:
     result = CliRunner().invoke(command)
 
     assert result.exit_code == 0
-    assert list(yaml.safe_load_all(result.stdout)) == [check_crd()]
+    assert list(yaml.safe_load_all(result.stdout)) == [CHECK.crd(), PROBE_POOL.crd()]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pollwatch.api.crd import check_crd
+from pollwatch.api.resources import RESOURCES
 from pollwatch.compile.check import Rejected, compile_check
 from pollwatch.compile.resources import GivenResources
 from tests.cluster.apiclient import ApiError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.cluster.controlplane import ControlPlane
 
 
-RULE_MESSAGES = frozenset(messages_in(check_crd()))
+RULE_MESSAGES = frozenset(messages_in([resource.crd() for resource in RESOURCES]))
 
 
 def of_file(file: Path) -> str:

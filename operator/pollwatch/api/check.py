@@ -9,19 +9,19 @@ from pollwatch.api.base import Model
 from pollwatch.api.explain import explain
 from pollwatch.api.http_check import HttpCheck
 from pollwatch.api.labels import MetricLabels
-from pollwatch.api.metadata import Metadata
+from pollwatch.api.lists import distinct
+from pollwatch.api.metadata import Metadata, PoolName
 from pollwatch.api.problems import Invalid
-from pollwatch.api.rules import Rule, exactly_one
+from pollwatch.api.rules import Rule, Unique, at_most_one, exactly_one
 from pollwatch.api.tcp_check import TcpCheck
 from pollwatch.plan.checks import CheckKey
 
-GROUP = "pollwatch.dev"
-VERSION = "v1alpha1"
-API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "Check"
 PLURAL = "checks"
 
 DEFAULT_TIMEOUT_SECONDS = 10
+
+MAX_POOLS = 16
 
 Seconds = Annotated[int, Field(ge=1, le=86400, json_schema_extra={"format": "int32"})]
 
@@ -39,6 +39,21 @@ class CheckSpec(Model):
             message="timeoutSeconds must not be above periodSeconds; lower it, or raise periodSeconds",
             field="timeoutSeconds",
         ),
+        at_most_one(("pool", "pools"), remedy="keep one of them"),
+        Rule(
+            cel="!has(self.quorum) || has(self.pools)",
+            holds=lambda spec: "quorum" not in spec or "pools" in spec,
+            message="quorum is a number of pools; name them in pools, or remove it",
+            field="quorum",
+        ),
+        Rule(
+            cel="!has(self.quorum) || !has(self.pools) || self.quorum <= self.pools.size()",
+            holds=lambda spec: (
+                "quorum" not in spec or "pools" not in spec or spec["quorum"] <= len(spec["pools"])
+            ),
+            message="quorum must not be above the number of pools; lower it, or name more pools",
+            field="quorum",
+        ),
     )
 
     period_seconds: Seconds = 30
@@ -51,6 +66,15 @@ class CheckSpec(Model):
     labels: MetricLabels = Field(default_factory=dict)
     """Labels for all series of the Check, such as `team: web`. They must not be labels that
     Pollwatch or Prometheus sets."""
+    pool: PoolName | None = None
+    """Name of the ProbePool whose workers probe. When neither it nor `pools` is set: the operator's
+    default pool."""
+    pools: Annotated[tuple[PoolName, ...], distinct(least=2, most=MAX_POOLS), Unique("pool")] | None = None
+    """Names of ProbePools that all probe, each from its location. Their verdicts are judged together by
+    `quorum`."""
+    quorum: Annotated[int, Field(ge=1, le=MAX_POOLS, json_schema_extra={"format": "int32"})] | None = None
+    """How many of `pools` must find the Check Down for it to be Down; where fewer do, it is Degraded.
+    When it is not set: more than half of them."""
     http: HttpCheck | None = None
     """Probe by an HTTP request. Exactly one of `http` and `tcp` is set."""
     tcp: TcpCheck | None = None
@@ -62,6 +86,15 @@ class CheckSpec(Model):
         if self.timeout_seconds is not None:
             return self.timeout_seconds
         return min(DEFAULT_TIMEOUT_SECONDS, self.period_seconds)
+
+    def pool_names(self, default: str) -> tuple[str, ...]:
+        """Names of the pools that probe, at least one; `default` where the Check names none."""
+        return self.pools or (self.pool or default,)
+
+    @property
+    def needed_for_down(self) -> int:
+        """How many pools must find it Down, with the default filled in: a majority."""
+        return self.quorum if self.quorum is not None else len(self.pools or ()) // 2 + 1
 
 
 class Check(Model):

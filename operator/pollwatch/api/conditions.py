@@ -32,6 +32,12 @@ class AcceptedReason(StrEnum):
     CONFIG_MAP_KEY_NOT_FOUND = "ConfigMapKeyNotFound"
     INVALID_REFERENCED_VALUE = "InvalidReferencedValue"
     """A Secret's or ConfigMap's value cannot be used, such as a CA bundle that is not PEM."""
+    POOL_NOT_FOUND = "PoolNotFound"
+    """There is no ProbePool of the name that the Check gives."""
+    NAMESPACE_NOT_ADMITTED = "NamespaceNotAdmitted"
+    """The ProbePool does not admit the Check's namespace."""
+    EGRESS_DENIED = "EgressDenied"
+    """The egress policy of the ProbePool forbids what the Check would connect to."""
 
 
 class ReadyReason(StrEnum):
@@ -44,3 +50,7 @@ class ReadyReason(StrEnum):
     """The Check is not accepted, so it is not probed."""
     PENDING = "Pending"
     """Accepted, and not handed to a worker yet."""
+    POOL_NOT_READY = "PoolNotReady"
+    """Accepted, and no worker of its ProbePool has it yet."""
+    EGRESS_DENIED = "EgressDenied"
+    """Every address that was found for the host is refused by the egress policy of the ProbePool."""

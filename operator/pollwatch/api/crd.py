@@ -1,111 +1,100 @@
 """The custom resource definitions, made from the models."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
 
-from pollwatch.api.check import API_VERSION, GROUP, KIND, PLURAL, VERSION, Check, CheckSpec
-from pollwatch.api.status import CheckStatus
+from pollwatch.api.base import Model
+from pollwatch.api.group import API_VERSION, GROUP, VERSION
 from pollwatch.api.structural import structural_schema
 
 _YAML_WIDTH = 110
 
-_COLUMNS = (
-    {
-        "name": "Verdict",
-        "type": "string",
-        "jsonPath": ".status.verdict",
-        "description": "The judgement over all targets: Up, Degraded, Down or Unknown.",
-    },
-    {
-        "name": "Targets",
-        "type": "string",
-        "jsonPath": ".status.targets.summary",
-        "description": "How many targets are Up, of how many.",
-    },
-    {
-        "name": "Since",
-        "type": "date",
-        "jsonPath": ".status.lastTransitionTime",
-        "description": "How long the verdict has been what it is.",
-    },
-    {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
-    {
-        "name": "Address",
-        "type": "string",
-        "jsonPath": ".status.address",
-        "description": "The address that failed last, while one fails.",
-        "priority": 1,
-    },
-    {
-        "name": "Reason",
-        "type": "string",
-        "jsonPath": ".status.reason",
-        "description": "Why it failed.",
-        "priority": 1,
-    },
-)
-"""What `kubectl get checks` shows; priority 1 only with `-o wide`."""
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A custom resource, as a cluster is told of it."""
 
-def check_crd() -> dict[str, Any]:
-    """Return the CustomResourceDefinition of Check as a plain document."""
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": f"{PLURAL}.{GROUP}",
-            "labels": {
-                "app.kubernetes.io/name": "pollwatch",
-                "app.kubernetes.io/part-of": "pollwatch",
+    kind: str
+    plural: str
+    short_name: str
+    namespaced: bool
+    model: type[Model]
+    spec: type[Model]
+    status: type[Model]
+    columns: tuple[Mapping[str, Any], ...]
+    """What `kubectl get` shows; priority 1 only with `-o wide`."""
+    selectable: tuple[str, ...] = ()
+    """JSON paths of fields that `--field-selector` knows."""
+    replicas: Mapping[str, str] | None = None
+    """What `kubectl scale` reads and sets."""
+
+    def crd(self) -> dict[str, Any]:
+        """Return the CustomResourceDefinition as a plain document."""
+        version: dict[str, Any] = {
+            "name": VERSION,
+            "served": True,
+            "storage": True,
+            "subresources": {"status": {}} | ({"scale": dict(self.replicas)} if self.replicas else {}),
+            "additionalPrinterColumns": [dict(column) for column in self.columns],
+        }
+        if self.selectable:
+            version["selectableFields"] = [{"jsonPath": path} for path in self.selectable]
+        version["schema"] = {"openAPIV3Schema": self.schema()}
+        return {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {
+                "name": f"{self.plural}.{GROUP}",
+                "labels": {
+                    "app.kubernetes.io/name": "pollwatch",
+                    "app.kubernetes.io/part-of": "pollwatch",
+                },
             },
-        },
-        "spec": {
-            "group": GROUP,
-            "scope": "Namespaced",
-            "names": {
-                "kind": KIND,
-                "listKind": f"{KIND}List",
-                "plural": PLURAL,
-                "singular": KIND.lower(),
-                "shortNames": ["chk"],
-                "categories": ["pollwatch"],
+            "spec": {
+                "group": GROUP,
+                "scope": "Namespaced" if self.namespaced else "Cluster",
+                "names": {
+                    "kind": self.kind,
+                    "listKind": f"{self.kind}List",
+                    "plural": self.plural,
+                    "singular": self.kind.lower(),
+                    "shortNames": [self.short_name],
+                    "categories": ["pollwatch"],
+                },
+                "versions": [version],
             },
-            "versions": [
-                {
-                    "name": VERSION,
-                    "served": True,
-                    "storage": True,
-                    "subresources": {"status": {}},
-                    "additionalPrinterColumns": [dict(column) for column in _COLUMNS],
-                    "selectableFields": [{"jsonPath": ".status.verdict"}],
-                    "schema": {"openAPIV3Schema": check_schema()},
-                }
-            ],
-        },
-    }
+        }
+
+    def schema(self) -> dict[str, Any]:
+        """Return the structural schema of a whole object."""
+        schema: dict[str, Any] = {
+            "description": (self.model.__doc__ or "").partition("\n")[0],
+            "type": "object",
+            "required": ["spec"],
+            "properties": {
+                "apiVersion": {"description": f"`{API_VERSION}`.", "type": "string"},
+                "kind": {"description": f"`{self.kind}`.", "type": "string"},
+                "metadata": {"type": "object"},
+                "spec": structural_schema(self.spec),
+                "status": structural_schema(self.status),
+            },
+        }
+        if self.model.rules:
+            # Its message says what it is about: no path leads into `metadata`.
+            schema["x-kubernetes-validations"] = [
+                replace(rule, field=None).validation() for rule in self.model.rules
+            ]
+        return schema
 
 
-def check_schema() -> dict[str, Any]:
-    """Return the structural schema of a whole Check."""
-    return {
-        "description": (Check.__doc__ or "").partition("\n")[0],
-        "type": "object",
-        "required": ["spec"],
-        "properties": {
-            "apiVersion": {"description": f"`{API_VERSION}`.", "type": "string"},
-            "kind": {"description": f"`{KIND}`.", "type": "string"},
-            "metadata": {"type": "object"},
-            "spec": structural_schema(CheckSpec),
-            "status": structural_schema(CheckStatus),
-        },
-    }
-
-
-def crd_yaml(crd: Mapping[str, Any]) -> str:
+def crd_yaml(resource: Resource) -> str:
     """Write a custom resource definition as YAML, for people to read and kubectl to apply."""
-    return yaml.dump(dict(crd), Dumper=_NoAliases, sort_keys=False, allow_unicode=True, width=_YAML_WIDTH)
+    return yaml.dump(
+        resource.crd(), Dumper=_NoAliases, sort_keys=False, allow_unicode=True, width=_YAML_WIDTH
+    )
 
 
 class _NoAliases(yaml.SafeDumper):

@@ -8,7 +8,8 @@ from pydantic import Field
 from pollwatch.api.base import Model
 from pollwatch.api.hosts import HttpUrl, Resolution
 from pollwatch.api.key_selectors import SecretKeySelector
-from pollwatch.api.rules import Pattern, Rule, exactly_one, matcher, matching, not_matching
+from pollwatch.api.lists import atomic, distinct, keyed
+from pollwatch.api.rules import Pattern, Rule, Unique, exactly_one, matcher, matching, not_matching
 from pollwatch.api.tls import Tls
 
 _HEADER_VALUE = r"^[\t -~\x{80}-\x{ff}]*$"
@@ -118,27 +119,18 @@ class Expectation(Model):
 
     statuses: Annotated[
         tuple[StatusPattern, ...],
-        Field(
-            strict=False,
-            min_length=1,
-            max_length=20,
-            json_schema_extra={"x-kubernetes-list-type": "set"},
-        ),
-        Rule(
-            cel="self.all(status, self.exists_one(other, other == status))",
-            holds=lambda statuses: len(set(statuses)) == len(statuses),
-            message="must not hold the same status twice; remove one",
-        ),
+        distinct(most=20, least=1),
+        Unique("status"),
     ] = ("2xx",)
     """Accepted status codes (`204`) and classes of them (`2xx`)."""
     body: Annotated[
         tuple[BodyRule, ...],
-        Field(strict=False, max_length=16, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+        atomic(most=16),
     ] = ()
     """Rules for the decoded body. All must hold."""
     headers: Annotated[
         tuple[ResponseHeaderRule, ...],
-        Field(strict=False, max_length=16, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+        atomic(most=16),
     ] = ()
     """Rules for the headers of the answer. All must hold."""
     max_body_bytes: Annotated[
@@ -183,11 +175,7 @@ class HttpCheck(Model):
     """Method of the request."""
     headers: Annotated[
         tuple[RequestHeader, ...],
-        Field(
-            strict=False,
-            max_length=32,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-        ),
+        keyed("name", most=32),
         Rule(
             cel="self.all(header, self.exists_one(other,"
             " other.name.lowerAscii() == header.name.lowerAscii()))",

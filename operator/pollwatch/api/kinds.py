@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
 
-from pollwatch.api.check import API_VERSION, GROUP, KIND
+from pollwatch.api.check import KIND
+from pollwatch.api.group import API_VERSION, GROUP
 from pollwatch.api.problems import Invalid, Problem
 
 _CLOSE = 0.75

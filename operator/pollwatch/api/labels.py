@@ -1,4 +1,4 @@
-"""`spec.labels`: what a Check adds to its series."""
+"""`spec.labels`: what a Check, or its pool, adds to the series."""
 
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ RESERVED = (
     "le",
     "namespace",
     "phase",
+    "pool",
     "quantile",
     "reason",
     "target",
@@ -28,7 +29,7 @@ _NAME = "^[a-zA-Z_][a-zA-Z0-9_]{0,62}$"
 _is_name = matcher(_NAME)
 
 
-def _without_nulls(labels: Any) -> Any:
+def without_nulls(labels: Any) -> Any:
     """Drop what is null, as the API server does with all that must not be."""
     if not isinstance(labels, dict):
         return labels
@@ -38,7 +39,7 @@ def _without_nulls(labels: Any) -> Any:
 MetricLabels = Annotated[
     dict[str, Annotated[str, Field(max_length=128)]],
     Field(max_length=10),
-    BeforeValidator(_without_nulls),
+    BeforeValidator(without_nulls),
     Rule(
         cel=f"self.all(name, name.matches('{_NAME}') && !name.startsWith('__'))",
         holds=lambda labels: all(_is_name(name) and not name.startswith("__") for name in labels),

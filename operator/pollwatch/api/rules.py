@@ -9,12 +9,13 @@ A rule stands in one of two places: in the `Annotated` type of a field, where it
 field's value; or in the `rules` of a `Model`, where it judges fields against each other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import re2
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.alias_generators import to_snake
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
@@ -97,6 +98,28 @@ class Pattern:
         return handler(schema) | {"pattern": self.regex}
 
 
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """No two items of a list are the same. The API server knows by the type of the list (`api.lists`)."""
+
+    what: str
+    """What an item is to its author: `port`."""
+    field: str | None = None
+    """The field by which items are told apart, as documents spell it; `None`: the items themselves."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._judge, handler(source))
+
+    def _judge(self, items: Sequence[Any]) -> Sequence[Any]:
+        keys = items if self.field is None else [getattr(item, to_snake(self.field)) for item in items]
+        if len(set(keys)) != len(keys):
+            message = f"must not hold the same {self.what} twice; remove one"
+            raise PydanticCustomError(BROKEN_RULE, "{message}", {"message": message})
+        return items
+
+
 def matcher(regex: str) -> Callable[[str], bool]:
     """Return what CEL's `matches` is, for one regular expression.
 
@@ -147,6 +170,16 @@ def exactly_one(fields: tuple[str, ...], *, remedy: str) -> Rule:
         cel=f"[{', '.join(f'has(self.{field})' for field in fields)}].exists_one(set, set)",
         holds=lambda document: sum(field in document for field in fields) == 1,
         message=f"exactly one of {names} must be set; {remedy}",
+    )
+
+
+def at_most_one(fields: tuple[str, str], *, remedy: str) -> Rule:
+    """Make the rule that not both of an object's optional fields are set."""
+    first, second = fields
+    return Rule(
+        cel=f"!has(self.{first}) || !has(self.{second})",
+        holds=lambda document: first not in document or second not in document,
+        message=f"{first} and {second} must not both be set; {remedy}",
     )
 
 

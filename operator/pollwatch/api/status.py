@@ -5,12 +5,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pollwatch.api.base import Model
+from pollwatch.api.check import MAX_POOLS
 from pollwatch.api.conditions import AcceptedReason, ReadyReason
+from pollwatch.api.lists import keyed
+from pollwatch.api.metadata import PoolName
 from pollwatch.api.rules import Pattern
 
 Int64 = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
 Int32 = Annotated[int, Field(ge=0, json_schema_extra={"format": "int32"})]
+Verdict = Literal["Up", "Degraded", "Down", "Unknown"]
 Timestamp = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
+
+REASON = Pattern("^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", "must be one word in CamelCase")
+"""How Kubernetes has the reason of a condition spelt."""
 
 
 class Condition(Model):
@@ -36,7 +43,7 @@ class Condition(Model):
             + ", ".join(ReadyReason)
             + ".",
         ),
-        Pattern("^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", "must be one word in CamelCase"),
+        REASON,
     ]
     message: Annotated[str, Field(max_length=2048)]
     """Why it is so, for people, with the path of the field to mend."""
@@ -53,12 +60,29 @@ class TargetCounts(Model):
     """Both at a glance, such as `2/3`."""
 
 
+class LocationStatus(Model):
+    """What one of several pools found."""
+
+    pool: PoolName
+    """Name of the pool."""
+    verdict: Verdict
+    """Its judgement over all targets."""
+    since: Timestamp | None = None
+    """When its verdict last changed."""
+    targets: TargetCounts | None = None
+    """How many targets there are from there, and how many are well."""
+    reason: Annotated[str, Field(max_length=64)] | None = None
+    """Why the last failing sample failed there, in one word; absent when all are Up."""
+    message: Annotated[str, Field(max_length=512)] | None = None
+    """What was expected and what came, for people; absent when all are Up."""
+
+
 class CheckStatus(Model):
     """What the operator found. It is written when something changes, never for each probe."""
 
     observed_generation: Int64 | None = None
     """The `metadata.generation` that this status was found for."""
-    verdict: Literal["Up", "Degraded", "Down", "Unknown"] | None = None
+    verdict: Verdict | None = None
     """The judgement over all targets. `Degraded`: some fail. `Unknown`: not probed, or not judged yet."""
     last_transition_time: Timestamp | None = None
     """When `verdict` last changed."""
@@ -70,12 +94,7 @@ class CheckStatus(Model):
     """The address that failed for `reason`; absent when all are Up."""
     message: Annotated[str, Field(max_length=512)] | None = None
     """What was expected and what came, for people; absent when all are Up."""
-    conditions: Annotated[
-        tuple[Condition, ...],
-        Field(
-            strict=False,
-            max_length=8,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-        ),
-    ] = ()
+    locations: Annotated[tuple[LocationStatus, ...], keyed("pool", most=MAX_POOLS)] = ()
+    """What each of `spec.pools` found; empty where `pools` is not used."""
+    conditions: Annotated[tuple[Condition, ...], keyed("type", most=8)] = ()
     """`Accepted` and `Ready`."""

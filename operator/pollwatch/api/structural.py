@@ -27,6 +27,8 @@ _ORDER = (
     "properties",
     "additionalProperties",
     "items",
+    "x-kubernetes-int-or-string",
+    "x-kubernetes-preserve-unknown-fields",
     "x-kubernetes-list-type",
     "x-kubernetes-list-map-keys",
     "x-kubernetes-validations",

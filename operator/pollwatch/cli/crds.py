@@ -4,7 +4,8 @@ import sys
 
 import click
 
-from pollwatch.api.crd import check_crd, crd_yaml
+from pollwatch.api.crd import crd_yaml
+from pollwatch.api.resources import RESOURCES
 from pollwatch.cli.terminal import write
 
 
@@ -14,4 +15,4 @@ def command() -> None:
 
     Apply them with `pollwatch crds | kubectl apply --server-side -f -`.
     """
-    write(sys.stdout, crd_yaml(check_crd()))
+    write(sys.stdout, "---\n".join(map(crd_yaml, RESOURCES)))
