@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from pollwatch.plan.checks import CheckPlan, Resolve, Target
+from pollwatch.plan.checks import MAX_ADDRESSES, CheckPlan, Resolve, Target
 from pollwatch.plan.samples import Reason, Sample
 from pollwatch.plan.states import Verdict
-from pollwatch.worker.runner import MAX_ADDRESSES
 from tests.support.plans import make_check, make_sample
 from tests.support.worker import WorkerBench
 

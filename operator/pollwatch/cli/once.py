@@ -10,14 +10,13 @@ from rich.text import Text
 from pollwatch.cli.display.table import sign
 from pollwatch.cli.display.words import count, outcome, tally
 from pollwatch.cli.documents import CheckResult, Document, TargetResult, result_document
-from pollwatch.plan.checks import CheckPlan, Plan, Resolve, Target
+from pollwatch.plan.checks import MAX_ADDRESSES, CheckPlan, Plan, Resolve, Target
 from pollwatch.plan.samples import Sample
 from pollwatch.plan.states import Verdict
 from pollwatch.probes.network import Network
 from pollwatch.probes.sampling import take_sample
 from pollwatch.verdict.combine import combine
 from pollwatch.verdict.last_sample import LastSampleJudge
-from pollwatch.worker.runner import MAX_ADDRESSES
 
 AT_A_TIME = 100
 """Probes under way at most."""

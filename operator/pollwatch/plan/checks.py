@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from pollwatch.plan.egress import UNRESTRICTED, EgressPolicy
 
+MAX_ADDRESSES = 64
+"""Targets of a Check at most; of more addresses the first ones (as text) are probed."""
+
 
 class CheckKey(NamedTuple):
     """Namespace and name of a Check: its identity in Kubernetes and in series."""

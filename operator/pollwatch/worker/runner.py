@@ -4,14 +4,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pollwatch.plan.checks import CheckPlan, Resolve, Target
+from pollwatch.plan.checks import MAX_ADDRESSES, CheckPlan, Resolve, Target
 from pollwatch.plan.samples import Sample
 from pollwatch.plan.states import CheckState, Verdict
 from pollwatch.verdict.combine import combine
 from pollwatch.worker.target import Services, TargetRun, TargetView
 
-MAX_ADDRESSES = 64
-"""Targets of a Check at most; of more addresses the first ones (as text) are probed."""
 LONGEST_ROUND = 30.0
 """For so long, beside a probe's timeout, a verdict waits for targets that have no sample yet, seconds."""
 
