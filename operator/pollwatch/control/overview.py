@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from pollwatch.control.cluster import Cluster, RefusedError, Resource
+from pollwatch.control.cluster import PROBE_POOLS, Cluster, RefusedError, Resource
 
-POOLS = Resource(kind="ProbePool", group="pollwatch.dev", version="v1alpha1", plural="probepools")
 LEASES = Resource(kind="Lease", group="coordination.k8s.io", version="v1", plural="leases")
 LEASE_NAME = "pollwatch"
 
@@ -97,7 +96,7 @@ async def look(cluster: Cluster, *, system_namespace: str, now: float) -> Overvi
     Raises:
         ClusterError: The API server did not answer, or refused.
     """
-    pools = [pool_row(document) async for page in cluster.pages(POOLS, None) for document in page]
+    pools = [pool_row(document) async for page in cluster.pages(PROBE_POOLS, None) for document in page]
     access = await cluster.credentials.access()
     return Overview(
         server=access.server,
