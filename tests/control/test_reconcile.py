@@ -1,6 +1,7 @@
 """From what the store holds to a plan and to what is reported, without a cluster."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
@@ -10,17 +11,22 @@ from structlog.testing import capture_logs
 from pollwatch.api.check import Check
 from pollwatch.api.conditions import ReadyReason
 from pollwatch.compile.check import compile_check
+from pollwatch.compile.pool import PoolSettings
 from pollwatch.compile.references import Reference
 from pollwatch.compile.resources import Resources
 from pollwatch.control.conditions import find_condition
 from pollwatch.control.data_plane import Found
 from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.placement import OnePool
+from pollwatch.control.plan_book import Changes, PlanBook
+from pollwatch.control.pool_plans import PoolPlans
 from pollwatch.control.reconcile import Reconciler
 from pollwatch.control.report import FIRST_VERDICT, Reporter
 from pollwatch.control.status import CheckStatus
 from pollwatch.control.store import Store
 from pollwatch.control.work_queue import WorkQueue
 from pollwatch.plan.checks import CheckKey, CheckPlan, Plan
+from pollwatch.plan.egress import UNRESTRICTED
 from pollwatch.plan.samples import Reason
 from pollwatch.plan.states import CheckState, Verdict
 from tests.control.api_server import sample
@@ -40,11 +46,13 @@ class FakeDataPlane:
 
     def __init__(self) -> None:
         self.plans: list[Plan] = []
+        self._book = PlanBook()
         self._found: list[Found] = []
         self._arrived = asyncio.Event()
 
-    def apply(self, plans: Mapping[str, Plan]) -> None:
-        self.plans.append(plans[POOL])
+    def apply(self, changes: Mapping[str, Changes]) -> None:
+        self._book.update(changes.get(POOL, {}))
+        self.plans.append(self._book.plan())
 
     async def wait(self) -> None:
         while not self._found:
@@ -92,7 +100,7 @@ class Bench:
             reporter=self.reporter,
             data_plane=self.data_plane,
             want=self.wanted.append,
-            pool=POOL,
+            placement=OnePool(PoolSettings(name=POOL, labels=(), egress=UNRESTRICTED, host_rate=math.inf)),
             metrics=self.metrics,
             clock=clock,
         )
@@ -178,7 +186,7 @@ def test_after_a_restart_the_status_stays_until_period_and_timeout_have_passed()
         held = bench.write()
 
         bench.reporter.forget(KEY)
-        bench.reconciler._plans.clear()
+        bench.reconciler._plans = PoolPlans()
         bench.queue.add(KEY)
         await asyncio.sleep(60)
         assert bench.write() is None

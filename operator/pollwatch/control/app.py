@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import random
 import socket
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import structlog
 
 from pollwatch import __version__
+from pollwatch.compile.pool import PoolSettings
 from pollwatch.compile.references import Reference
 from pollwatch.control.cluster import CHECKS, CONFIG_MAPS, SECRETS, Cluster
 from pollwatch.control.credentials import load_credentials
@@ -21,6 +23,7 @@ from pollwatch.control.inbox import Inbox
 from pollwatch.control.intake import Intake
 from pollwatch.control.limiter import TokenBucket
 from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.placement import OnePool
 from pollwatch.control.preflight import preflight
 from pollwatch.control.reconcile import Reconciler
 from pollwatch.control.report import Reporter
@@ -31,6 +34,7 @@ from pollwatch.control.work_queue import WorkQueue
 from pollwatch.control.writer import BURST, RATE, StatusWrite, StatusWriter
 from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.clock import Clock, SystemClock
+from pollwatch.plan.egress import UNRESTRICTED
 from pollwatch.probes.network import Network, system_network
 from pollwatch.worker.health import Health
 from pollwatch.worker.prober import Prober
@@ -124,7 +128,9 @@ class Operator:
             reporter=self._reporter,
             data_plane=data_plane,
             want=self._fetcher.want,
-            pool=settings.default_pool,
+            placement=OnePool(
+                PoolSettings(name=settings.default_pool, labels=(), egress=UNRESTRICTED, host_rate=math.inf)
+            ),
             metrics=metrics,
             clock=clock,
         )

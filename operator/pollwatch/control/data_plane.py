@@ -1,4 +1,4 @@
-"""What the control plane needs of a data plane: where Plans go, and transitions come from.
+"""What the control plane needs of a data plane: where plans go, and transitions come from.
 
 Embedded, that is the worker in the same process: a pool of one.
 """
@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pollwatch.plan.checks import Plan
+from pollwatch.control.plan_book import Changes, PlanBook
+from pollwatch.plan.egress import UNRESTRICTED, EgressPolicy
 from pollwatch.plan.states import CheckState
 from pollwatch.worker.feed import Feed
 from pollwatch.worker.worker import Worker
@@ -24,8 +25,8 @@ class Found:
 class DataPlane(Protocol):
     """Probes what it is told, and says what it finds."""
 
-    def apply(self, plans: Mapping[str, Plan]) -> None:
-        """Probe, in each pool, what is in its plan, and nothing else."""
+    def apply(self, changes: Mapping[str, Changes]) -> None:
+        """Change what is probed, in each pool that is named."""
         ...
 
     async def wait(self) -> None:
@@ -40,15 +41,25 @@ class DataPlane(Protocol):
 class EmbeddedDataPlane:
     """The worker in this process."""
 
-    def __init__(self, worker: Worker, feed: Feed, *, pool: str) -> None:
+    def __init__(self, worker: Worker, feed: Feed, *, pool: str, egress: EgressPolicy = UNRESTRICTED) -> None:
+        """Wire it.
+
+        Args:
+            worker: is given the plan.
+            feed: the worker's.
+            pool: the name of the one pool.
+            egress: what the worker may connect to.
+        """
         self._worker = worker
         self._feed = feed
         self._pool = pool
+        self._book = PlanBook(egress)
         self._cursor = 0
 
-    def apply(self, plans: Mapping[str, Plan]) -> None:
+    def apply(self, changes: Mapping[str, Changes]) -> None:
         """Hand the plan of the one pool to the worker."""
-        self._worker.apply(plans.get(self._pool, Plan()))
+        self._book.update(changes.get(self._pool, {}))
+        self._worker.apply(self._book.plan())
 
     async def wait(self) -> None:
         """Wait for the feed."""

@@ -1,7 +1,7 @@
 """Compiles Checks that changed, and hands the data plane the Plan that they add up to."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -9,10 +9,12 @@ from pollwatch.api.check import Check, parse_check
 from pollwatch.api.conditions import AcceptedReason, ReadyReason
 from pollwatch.api.problems import Invalid, Problem
 from pollwatch.compile.check import Rejected, compile_check
-from pollwatch.compile.plan import make_plan
+from pollwatch.compile.pool import PoolSettings, compile_for_pool
 from pollwatch.compile.references import Reference, references
 from pollwatch.control.data_plane import DataPlane
 from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.placement import Placed, Placement
+from pollwatch.control.pool_plans import PoolPlans
 from pollwatch.control.report import Reporter
 from pollwatch.control.slices import Slices
 from pollwatch.control.status import Admission
@@ -36,7 +38,7 @@ class Reconciler:
         reporter: Reporter,
         data_plane: DataPlane,
         want: Callable[[Reference], None],
-        pool: str,
+        placement: Placement,
         metrics: ControlMetrics,
         clock: Clock,
     ) -> None:
@@ -46,9 +48,9 @@ class Reconciler:
             store: what there is.
             queue: the Checks to look at.
             reporter: is told what became of each.
-            data_plane: is given the plan.
+            data_plane: is told what to probe.
             want: called for each Secret and ConfigMap that has to be read first.
-            pool: the pool of every Check.
+            placement: says in which pools.
             metrics: counts and times.
             clock: now.
         """
@@ -57,10 +59,10 @@ class Reconciler:
         self._reporter = reporter
         self._data_plane = data_plane
         self._want = want
-        self._pool = pool
+        self._placement = placement
         self._metrics = metrics
         self._clock = clock
-        self._plans: dict[CheckKey, CheckPlan] = {}
+        self._plans = PoolPlans()
         self._ready: dict[CheckKey, ReadyReason] = {}
         self._stale = asyncio.Event()
         self._stale.set()
@@ -77,7 +79,8 @@ class Reconciler:
         await self._settled.wait()
 
     async def run(self) -> None:
-        """Compile what changed, for ever."""
+        """Compile what changed, for ever, once it is known which pools there are."""
+        await self._placement.known()
         slices = Slices(self._clock)
         while True:
             key = await self._queue.get()
@@ -96,11 +99,15 @@ class Reconciler:
             await slices.breathe()
 
     async def apply(self) -> None:
-        """Hand over the plan when it changed, for ever."""
+        """Tell the data plane what changed, for ever."""
         while True:
             await self._stale.wait()
             self._stale.clear()
-            self._data_plane.apply({self._pool: make_plan(self._plans.values())})
+            taken = self._plans.take()
+            self._data_plane.apply(taken.changes)
+            for key in taken.slowed:
+                # Its condition says how often it is probed.
+                self._queue.add(key)
             self._look_settled()
             await asyncio.sleep(APPLY_INTERVAL)
 
@@ -109,6 +116,7 @@ class Reconciler:
         if held is None:
             self._unplan(key)
             self._ready.pop(key, None)
+            self._placement.forget(key)
             self._reporter.forget(key)
             return
         try:
@@ -121,23 +129,35 @@ class Reconciler:
                     self._want(reference)
                 self._ready[key] = ReadyReason.PENDING
                 return
-            plan = compile_check(check, self._store)
+            placed = self._placement.place(check)
+            compiled = compile_check(check, self._store)
+            plans = [(pool, compile_for_pool(compiled, pool)) for pool in placed.pools]
         except Invalid as error:
             self._store.refer(key, frozenset())
+            self._placement.forget(key)
             self._reject(key, held, error.problems)
         except Rejected as error:
             self._reject(key, held, error.problems)
         else:
-            self._accept(key, held, check, plan)
+            self._accept(key, held, check, placed, plans)
 
-    def _accept(self, key: CheckKey, held: HeldCheck, check: Check, plan: CheckPlan) -> None:
+    def _accept(
+        self,
+        key: CheckKey,
+        held: HeldCheck,
+        check: Check,
+        placed: Placed,
+        plans: Sequence[tuple[PoolSettings, CheckPlan]],
+    ) -> None:
         changed = False
         if check.spec.suspend:
             self._unplan(key)
             ready, message = ReadyReason.SUSPENDED, "Not probed: spec.suspend is true."
         else:
-            changed = self._plan(key, plan)
-            ready, message = ReadyReason.PROBING, f"Probed every {check.spec.period_seconds} s."
+            changed = self._plans.put(key, plans)
+            if changed:
+                self._stale.set()
+            ready, message = self._probing(key, check, placed)
         admission = Admission(
             generation=held.generation,
             accepted=AcceptedReason.ACCEPTED,
@@ -145,40 +165,50 @@ class Reconciler:
             ready=ready,
             ready_message=message,
         )
-        self._decide(key, held, admission, plan if changed else None)
+        self._ready[key] = ready
+        self._reporter.decided(
+            key,
+            held.uid,
+            admission,
+            plans[0][1] if changed else None,
+            pools=placed.names,
+            quorum=check.spec.needed_for_down,
+        )
+
+    def _probing(self, key: CheckKey, check: Check, placed: Placed) -> tuple[ReadyReason, str]:
+        """Say whether, and how often, a Check that is in the plan is probed."""
+        idle = ""
+        if placed.idle:
+            names = " and ".join(placed.idle)
+            idle = f"no worker of ProbePool {names} is ready: kubectl describe probepool says why."
+        if len(placed.idle) == len(placed.pools):
+            return ReadyReason.POOL_NOT_READY, f"Not probed yet: {idle}"
+        sentences = [f"Probed every {check.spec.period_seconds} s."]
+        sentences += [
+            f"In ProbePool {pool} only every {1 / rate:.3g} s a target: the pool's Checks together would"
+            " exceed its spec.maxProbesPerSecondPerHost for this host; raise it, or the periods."
+            for pool, rate in self._plans.rates(key).items()
+        ]
+        if idle:
+            sentences.append(idle[0].upper() + idle[1:])
+        return ReadyReason.PROBING, " ".join(sentences)
 
     def _reject(self, key: CheckKey, held: HeldCheck, problems: tuple[Problem, ...]) -> None:
         self._unplan(key)
-        self._decide(
-            key,
-            held,
-            Admission(
-                generation=held.generation,
-                accepted=problems[0].reason,
-                accepted_message="; ".join(map(str, problems)),
-                ready=ReadyReason.NOT_ACCEPTED,
-                ready_message="Not probed: the Check is not accepted.",
-            ),
+        admission = Admission(
+            generation=held.generation,
+            accepted=problems[0].reason,
+            accepted_message="; ".join(map(str, problems)),
+            ready=ReadyReason.NOT_ACCEPTED,
+            ready_message="Not probed: the Check is not accepted.",
         )
-
-    def _decide(
-        self, key: CheckKey, held: HeldCheck, admission: Admission, plan: CheckPlan | None = None
-    ) -> None:
         self._ready[key] = admission.ready
-        self._reporter.decided(key, held.uid, admission, plan, pools=(self._pool,))
+        self._reporter.decided(key, held.uid, admission, None, pools=())
 
     def _look_settled(self) -> None:
         if self._queue.idle and not self._stale.is_set():
             self._settled.set()
 
-    def _plan(self, key: CheckKey, plan: CheckPlan) -> bool:
-        """Place a Check in the plan; return whether that is news."""
-        if self._plans.get(key) == plan:
-            return False
-        self._plans[key] = plan
-        self._stale.set()
-        return True
-
     def _unplan(self, key: CheckKey) -> None:
-        if self._plans.pop(key, None) is not None:
+        if self._plans.put(key, ()):
             self._stale.set()

@@ -130,9 +130,7 @@ class Watch:
         inbox = self._inbox
 
         async def handle(event: kopf.RawEvent, **_: Any) -> None:
-            inbox.put(
-                Change(resource=resource, document=event["object"], deleted=event["type"] == "DELETED")
-            )
+            inbox.put(Change(resource=resource, document=event["object"], deleted=event["type"] == "DELETED"))
 
         return handle
 

@@ -1,0 +1,60 @@
+"""Which pools probe a Check: asked for each Check that is compiled."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from pollwatch.api.check import Check
+from pollwatch.compile.pool import PoolSettings
+from pollwatch.plan.checks import CheckKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Where a Check is probed."""
+
+    pools: tuple[PoolSettings, ...]
+    """At least one, in the order in which the Check names them."""
+    idle: tuple[str, ...] = ()
+    """Names of those without any worker that is ready."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all pools."""
+        return tuple(pool.name for pool in self.pools)
+
+
+class Placement(Protocol):
+    """Knows the pools."""
+
+    async def known(self) -> None:
+        """Return when the pools are known: before, nothing can be placed."""
+        ...
+
+    def place(self, check: Check) -> Placed:
+        """Say where a Check is probed, and have it compiled again when that changes.
+
+        Raises:
+            Rejected: a pool that it names does not exist or does not admit its namespace.
+        """
+        ...
+
+    def forget(self, key: CheckKey) -> None:
+        """Drop a Check that is gone, or is not valid."""
+        ...
+
+
+class OnePool:
+    """All Checks are probed in one pool, whatever they name: the embedded data plane."""
+
+    def __init__(self, settings: PoolSettings) -> None:
+        self._placed = Placed(pools=(settings,))
+
+    async def known(self) -> None:
+        """Return at once."""
+
+    def place(self, _check: Check) -> Placed:
+        """Give the one pool."""
+        return self._placed
+
+    def forget(self, _key: CheckKey) -> None:
+        """Nothing is kept."""

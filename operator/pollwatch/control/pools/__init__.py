@@ -1,0 +1,1 @@
+"""Pools: workers as pods of their own, told by Secrets what to probe, and heard through their feeds."""

@@ -1,0 +1,49 @@
+"""Which workers share a pool's Checks: those that can probe them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+GONE_AFTER = 60.0
+"""Seconds that a worker is surely not running until the others take its Checks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerFacts:
+    """What is known of a worker."""
+
+    up: bool
+    """It was heard lately, or its Pod is ready."""
+    stopped_for: float = 0.0
+    """Seconds since it is certain that its process does not run; 0: it may run."""
+
+
+def choose_members(
+    wanted: Sequence[str], before: Iterable[str], facts: Mapping[str, WorkerFacts]
+) -> tuple[str, ...]:
+    """Choose the workers that Checks are shared out to.
+
+    A worker that is added gets Checks when it is up: until then those who have them go on. One
+    that surely does not run for a while loses them to the others. Of one that is only out of
+    reach nobody knows whether it probes on: it keeps what it has, so that no target is probed
+    by two.
+
+    Args:
+        wanted: names of the workers that there are to be, by number.
+        before: the members until now; none: nobody probes yet.
+        facts: by name, of all in `wanted`.
+
+    Returns:
+        Members, by number; all that are wanted when nobody could probe otherwise.
+    """
+    earlier = set(before)
+    if earlier.isdisjoint(wanted):
+        return tuple(wanted)
+    members = [
+        name
+        for name in wanted
+        if facts[name].up or (name in earlier and facts[name].stopped_for < GONE_AFTER)
+    ]
+    if not any(facts[name].up for name in members):
+        # Nobody could take over from those that stopped: where they are, their Checks are probed first.
+        return tuple(name for name in wanted if name in earlier)
+    return tuple(members)

@@ -1,0 +1,134 @@
+"""What a worker's Pod says of it: where it is, whether it runs, and why not."""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pollwatch.api.pool_conditions import PoolReadyReason
+from pollwatch.control.pools.names import HTTP_PORT, PORT_NUMBER
+
+_LONGEST = 300
+"""Characters of what Kubernetes says that are passed on."""
+
+_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+_CONFIGURATION = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodProblem:
+    """Why a worker is not ready."""
+
+    reason: PoolReadyReason
+    message: str
+    """For people: what Kubernetes says, and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodFacts:
+    """One worker's Pod."""
+
+    name: str
+    uid: str
+    url: str | None
+    """Where the worker listens: `http://HOST:PORT`; `None`: it has no address."""
+    ready: bool
+    may_run: bool
+    """Whether the worker's process may be running. Not so only where that is certain."""
+    problem: PodProblem | None = None
+
+
+def read_pod(pod: Mapping[str, Any]) -> PodFacts:
+    """Read a Pod (core/v1)."""
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    conditions = {one["type"]: one for one in status.get("conditions") or []}
+    containers = status.get("containerStatuses") or []
+    ready = conditions.get("Ready", {}).get("status") == "True" and "deletionTimestamp" not in metadata
+    return PodFacts(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        url=_url(pod, status.get("podIP")),
+        ready=ready,
+        may_run=_may_run(status, containers),
+        problem=None if ready else _problem(metadata["name"], status, conditions, containers),
+    )
+
+
+def _may_run(status: Mapping[str, Any], containers: Iterable[Mapping[str, Any]]) -> bool:
+    if status.get("phase") == "Pending":
+        return False
+    states = [one.get("state") or {} for one in containers]
+    # A kubelet that is out of reach says nothing more: what it said last may be over.
+    return not states or not all("waiting" in state or "terminated" in state for state in states)
+
+
+def _url(pod: Mapping[str, Any], address: str | None) -> str | None:
+    if not address:
+        return None
+    ports = (
+        port["containerPort"]
+        for container in pod["spec"].get("containers") or []
+        for port in container.get("ports") or []
+        if port.get("name") == HTTP_PORT
+    )
+    host = f"[{address}]" if ipaddress.ip_address(address).version == 6 else address  # noqa: PLR2004
+    return f"http://{host}:{next(ports, PORT_NUMBER)}"
+
+
+def _problem(
+    name: str,
+    status: Mapping[str, Any],
+    conditions: Mapping[str, Mapping[str, Any]],
+    containers: Iterable[Mapping[str, Any]],
+) -> PodProblem | None:
+    scheduled = conditions.get("PodScheduled", {})
+    if scheduled.get("status") == "False":
+        said = _short(scheduled.get("message", "no node takes it"))
+        return PodProblem(
+            reason=PoolReadyReason.UNSCHEDULABLE,
+            message=f"pod {name} cannot be scheduled: {said} Change nodeSelector, affinity, tolerations or"
+            " resources in spec.template, or add nodes.",
+        )
+    for container in containers:
+        waiting = (container.get("state") or {}).get("waiting")
+        if waiting is not None and (problem := _waiting(name, container, waiting)) is not None:
+            return problem
+    if status.get("phase") == "Failed":
+        said = _short(status.get("message") or status.get("reason") or "no reason is given")
+        return PodProblem(
+            reason=PoolReadyReason.WORKERS_FAILING,
+            message=f"pod {name} failed: {said}",
+        )
+    return None
+
+
+def _waiting(name: str, container: Mapping[str, Any], waiting: Mapping[str, Any]) -> PodProblem | None:
+    reason, said = waiting.get("reason", ""), _short(waiting.get("message", ""))
+    image = container.get("image", "")
+    if reason in _IMAGE:
+        return PodProblem(
+            reason=PoolReadyReason.IMAGE_UNAVAILABLE,
+            message=f"pod {name}: {reason} for image {image}: {said} Mend spec.template.image, or give"
+            " spec.template.imagePullSecrets.",
+        )
+    if reason in _CONFIGURATION:
+        return PodProblem(
+            reason=PoolReadyReason.WORKERS_FAILING,
+            message=f"pod {name}: {reason}: {said} Mend env or volumes in spec.template, or make what"
+            " they refer to.",
+        )
+    if reason == "CrashLoopBackOff":
+        last = (container.get("lastState") or {}).get("terminated") or {}
+        told = _short(last.get("message") or f"exit code {last.get('exitCode', 'unknown')}")
+        return PodProblem(
+            reason=PoolReadyReason.WORKERS_FAILING,
+            message=f"pod {name} ends again and again, last with: {told} kubectl logs --previous {name}"
+            " says more.",
+        )
+    return None
+
+
+def _short(text: str) -> str:
+    """One line that ends as a sentence does."""
+    line = " ".join(text.split())[:_LONGEST].rstrip(".")
+    return f"{line}."

@@ -1,0 +1,245 @@
+"""The pools there are, and which Checks use them."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pollwatch.api.check import Check
+from pollwatch.api.conditions import AcceptedReason
+from pollwatch.api.pool import ProbePool, parse_pool
+from pollwatch.api.problems import Invalid, Problem
+from pollwatch.compile.check import Rejected
+from pollwatch.compile.pool import PoolSettings, pool_settings
+from pollwatch.control.cluster import NAMESPACES, PROBE_POOLS, Resource
+from pollwatch.control.follower import Follower, ObjectName
+from pollwatch.control.placement import Placed
+from pollwatch.control.pools.tenants import Tenants
+from pollwatch.control.store import is_newer
+from pollwatch.plan.checks import CheckKey
+
+
+@dataclass(slots=True, kw_only=True)
+class HeldPool:
+    """One ProbePool as the API server last showed it."""
+
+    uid: str
+    generation: int
+    resource_version: str
+    status: Mapping[str, Any]
+    pool: ProbePool | None
+    """What it asks for; `None`: it never was valid."""
+    problems: tuple[Problem, ...] = ()
+    """Of its current generation. While there are some, `pool` is as it was before."""
+    settings: PoolSettings | None = None
+    """What its Checks are compiled with."""
+    idle: bool = False
+    """Whether none of its workers is ready."""
+
+
+class Pools:
+    """The pools and who uses them. Belongs to one event loop.
+
+    It follows ProbePools, and is the `Placement` of Checks.
+    """
+
+    namespaces = (None,)
+
+    def __init__(self, *, default_pool: str, recompile: Callable[[CheckKey], None]) -> None:
+        """Make it empty.
+
+        Args:
+            default_pool: of Checks that name none.
+            recompile: called for each Check that may have to be placed elsewhere, or compiled otherwise.
+        """
+        self._default = default_pool
+        self._recompile = recompile
+        self._pools: dict[str, HeldPool] = {}
+        self._placed: dict[CheckKey, tuple[str, ...]] = {}
+        self._users: defaultdict[str, set[CheckKey]] = defaultdict(set)
+        self._of_namespace: defaultdict[str, set[CheckKey]] = defaultdict(set)
+        self._protected: tuple[str, ...] = ()
+        self._tell: list[Callable[[str], None]] = []
+        self._known = asyncio.Event()
+        self._tenants = Tenants(relabelled=self._relabelled)
+        self.followers: Mapping[Resource, Follower] = {NAMESPACES: self._tenants, PROBE_POOLS: self}
+        """What feeds it."""
+
+    # What the fleet asks
+
+    def subscribe(self, tell: Callable[[str], None]) -> None:
+        """Have a function called with the name of each pool that is made, changed or gone."""
+        self._tell.append(tell)
+
+    def names(self) -> list[str]:
+        """Names of all pools."""
+        return list(self._pools)
+
+    def get(self, name: str) -> HeldPool | None:
+        """Return a pool; `None`: there is none of this name."""
+        return self._pools.get(name)
+
+    def admits_some(self, name: str) -> bool:
+        """Whether a pool admits any of the namespaces there are."""
+        held = self._pools.get(name)
+        return held is not None and any(_admits(held, labels) for labels in self._tenants.all_labels())
+
+    def set_idle(self, name: str, *, idle: bool) -> None:
+        """Say whether a pool has no worker that is ready."""
+        held = self._pools.get(name)
+        if held is not None and held.idle != idle:
+            held.idle = idle
+            self._recompile_all(self._users[name])
+
+    def set_cluster_addresses(self, addresses: Iterable[str]) -> None:
+        """Say which addresses are those of the API server and are protected in every pool."""
+        protected = tuple(sorted(set(addresses)))
+        if protected == self._protected:
+            return
+        self._protected = protected
+        for name, held in self._pools.items():
+            if held.pool is not None:
+                self._settle(name, held)
+
+    # Placement
+
+    async def known(self) -> None:
+        """Return when all pools and namespaces were listed once."""
+        await self._known.wait()
+        await self._tenants.known.wait()
+
+    def place(self, check: Check) -> Placed:
+        """Say where a Check is probed.
+
+        Raises:
+            Rejected: a pool that it names does not exist or does not admit its namespace.
+        """
+        names = check.spec.pool_names(self._default)
+        self._index(check.key, names)
+        found: list[PoolSettings] = []
+        problems: list[Problem] = []
+        for index, name in enumerate(names):
+            held = self._pools.get(name)
+            path = f"spec.pools[{index}]" if check.spec.pools else "spec.pool"
+            if held is None or held.settings is None:
+                problems.append(_not_found(path, name, held, named=bool(check.spec.pools or check.spec.pool)))
+            elif not _admits(held, self._tenants.labels(check.key.namespace)):
+                problems.append(
+                    Problem(
+                        path=path,
+                        message=f"ProbePool {name} does not admit namespace {check.key.namespace}: its"
+                        " spec.allowedNamespaces does not select the namespace's labels; name another"
+                        " pool, or ask the platform team to admit the namespace",
+                        reason=AcceptedReason.NAMESPACE_NOT_ADMITTED,
+                    )
+                )
+            else:
+                found.append(held.settings)
+        if problems:
+            raise Rejected(problems)
+        return Placed(pools=tuple(found), idle=tuple(name for name in names if self._pools[name].idle))
+
+    def forget(self, key: CheckKey) -> None:
+        """Drop a Check that is gone."""
+        self._index(key, ())
+
+    def _index(self, key: CheckKey, names: tuple[str, ...]) -> None:
+        for name in self._placed.pop(key, ()):
+            self._users[name].discard(key)
+        if names:
+            self._placed[key] = names
+            self._of_namespace[key.namespace].add(key)
+            for name in names:
+                self._users[name].add(key)
+        else:
+            self._of_namespace[key.namespace].discard(key)
+
+    # What the watch and the re-lists tell
+
+    def held(self) -> Mapping[ObjectName, str]:
+        """Give the uid of each pool."""
+        return {ObjectName("", name): held.uid for name, held in self._pools.items()}
+
+    def seen(self, document: Mapping[str, Any]) -> None:
+        """Take in a pool."""
+        metadata = document["metadata"]
+        name, version = metadata["name"], metadata["resourceVersion"]
+        held = self._pools.get(name)
+        if held is not None and held.uid == metadata["uid"]:
+            if not is_newer(version, held.resource_version):
+                return
+        else:
+            held = HeldPool(uid=metadata["uid"], generation=-1, resource_version="", status={}, pool=None)
+            self._pools[name] = held
+        held.resource_version = version
+        held.status = document.get("status") or {}
+        if held.generation != metadata["generation"]:
+            held.generation = metadata["generation"]
+            try:
+                held.pool = parse_pool(
+                    {"apiVersion": PROBE_POOLS.api_version, "kind": PROBE_POOLS.kind, **document}
+                )
+                held.problems = ()
+            except Invalid as error:
+                held.problems = error.problems
+            self._settle(name, held)
+        self._changed(name)
+
+    def gone(self, name: ObjectName, *, uid: str) -> bool:
+        """Take in that a pool is gone."""
+        held = self._pools.get(name.name)
+        if held is None or held.uid != uid:
+            return False
+        del self._pools[name.name]
+        self._recompile_all(self._users[name.name])
+        self._changed(name.name)
+        return True
+
+    def _settle(self, name: str, held: HeldPool) -> None:
+        """Work out what Checks are compiled with; have them compiled anew where that changed."""
+        if held.pool is None:
+            self._recompile_all(self._users[name])
+            return
+        settings = pool_settings(held.pool, cluster_addresses=self._protected)
+        if settings != held.settings:
+            held.settings = settings
+            self._recompile_all(self._users[name])
+
+    def listed(self) -> None:
+        """Take in that all of them were seen."""
+        self._known.set()
+
+    def _relabelled(self, namespace: str) -> None:
+        self._recompile_all(self._of_namespace[namespace])
+        for name, held in self._pools.items():
+            if held.pool is not None and held.pool.spec.allowed_namespaces is not None:
+                self._changed(name)
+
+    def _recompile_all(self, keys: set[CheckKey]) -> None:
+        for key in sorted(keys):
+            self._recompile(key)
+
+    def _changed(self, name: str) -> None:
+        for tell in self._tell:
+            tell(name)
+
+
+def _admits(held: HeldPool, labels: Mapping[str, str]) -> bool:
+    if held.pool is None:
+        return False
+    selector = held.pool.spec.allowed_namespaces
+    return selector is None or selector.selects(labels)
+
+
+def _not_found(path: str, name: str, held: HeldPool | None, *, named: bool) -> Problem:
+    if held is not None:
+        message = f"the spec of ProbePool {name} is not valid: kubectl describe probepool {name} says why"
+    else:
+        missing = (
+            f"there is no ProbePool {name}"
+            if named
+            else f"no pool is named, and there is no ProbePool {name}, the operator's default"
+        )
+        message = f"{missing}: name one of those of kubectl get probepools, or create it"
+    return Problem(path=path, message=message, reason=AcceptedReason.POOL_NOT_FOUND)
