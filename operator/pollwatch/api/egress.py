@@ -24,7 +24,10 @@ def _is_network(text: str) -> bool:
 
 
 def _has_no_host_bits(text: str) -> bool:
-    return not _is_network(text) or ipaddress.ip_interface(text) == ipaddress.ip_network(text, strict=False)
+    if not _is_network(text):
+        return True
+    interface = ipaddress.ip_interface(text)
+    return interface.ip == interface.network.network_address
 
 
 Cidr = Annotated[
