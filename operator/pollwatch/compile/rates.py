@@ -149,4 +149,5 @@ class HostRates:
 
 def _rounded_down(rate: float) -> float:
     unit = 10.0 ** (math.floor(math.log10(rate)) - 1)
-    return float(f"{math.floor(rate / unit) * unit:.1e}")
+    # A share of exactly two digits may have lost its last bit to the subtractions.
+    return float(f"{math.floor(rate / unit * (1 + 1e-9)) * unit:.1e}")

@@ -74,14 +74,27 @@ class EgressPolicy:
         """
         return self._judge(host, address, port)
 
+    def refusal_of_name(self, host: str, port: int) -> str | None:
+        """Say whether connections to a host name are refused whatever it resolves to.
+
+        Returns:
+            `None` when that is for its addresses to tell, else one line for people.
+        """
+        return self._ready.refusal_of_name(host.lower().rstrip("."), port)
+
     @cached_property
     def _judge(self) -> Callable[[str, str, int], str | None]:
         if self == UNRESTRICTED:
             return _permit
-        return lru_cache(maxsize=REMEMBERED)(_Judge(self).refusal)
+        return lru_cache(maxsize=REMEMBERED)(self._ready.refusal)
+
+    @cached_property
+    def _ready(self) -> "_Judge":
+        return _Judge(self)
 
 
 _OPEN_IT = "to open it, add a rule to the pool's spec.egress.allow (embedded operator: --allow-egress)"
+_DENIED_BY_DEFAULT = f"the pool denies by default; {_OPEN_IT}"
 
 UNRESTRICTED = EgressPolicy()
 """On a laptop: the user's own network is the user's own affair."""
@@ -117,17 +130,24 @@ class _Rule:
 
     def applies(self, connection: _Connection, faces: Iterable[IPAddress]) -> bool:
         """Whether one of these addresses of a connection, its host and its port are meant."""
-        return self._other_lists_have(connection) and (
+        return self.may_apply(connection.host, connection.port) and (
             self._any_address or any(self._networks.find(face) for face in faces)
         )
 
     def opens(self, connection: _Connection, face: IPAddress) -> bool:
         """Whether a protected address is meant, and not by the way."""
-        return self._other_lists_have(connection) and self._narrow_networks.find(face) is not None
+        return (
+            self.may_apply(connection.host, connection.port) and self._narrow_networks.find(face) is not None
+        )
 
-    def _other_lists_have(self, connection: _Connection) -> bool:
-        return (not self._ports or any(low <= connection.port <= high for low, high in self._ports)) and (
-            self._any_host or connection.host in self._hosts or connection.host.endswith(self._domains)
+    def applies_whatever_the_address(self, host: str, port: int) -> bool:
+        """Whether all addresses of a host are meant."""
+        return self._any_address and self.may_apply(host, port)
+
+    def may_apply(self, host: str, port: int) -> bool:
+        """Whether some address of a host (in lower case, without final dot) may be meant."""
+        return (not self._ports or any(low <= port <= high for low, high in self._ports)) and (
+            self._any_host or host in self._hosts or host.endswith(self._domains)
         )
 
 
@@ -154,12 +174,23 @@ class _Judge:
         shown = address if not leads_to else f"{address} ({', '.join(map(str, leads_to))})"
         return f"{shown} port {port} is refused: {cause}"
 
+    def refusal_of_name(self, host: str, port: int) -> str | None:
+        """See `EgressPolicy.refusal_of_name`; `host` in lower case, without final dot."""
+        if host == "localhost" or host.endswith(".localhost"):
+            return self.refusal(host, "127.0.0.1", port)  # RFC 6761, section 6.3
+        for rule in self._deny:
+            if rule.applies_whatever_the_address(host, port):
+                return f"{host} port {port} is refused: {_denied(rule)}"
+        if self._default_allow or any(rule.may_apply(host, port) for rule in self._allow):
+            return None
+        return f"{host} port {port} is refused: {_DENIED_BY_DEFAULT}"
+
     def _cause(self, connection: _Connection) -> str | None:
         _, address, leads_to, _ = connection
         everything = (address, *leads_to)
         for rule in self._deny:
             if rule.applies(connection, everything):
-                return f"the pool's spec.egress.{rule.name} denies it"
+                return _denied(rule)
         # An IPv4-mapped address is an IPv4 one to the kernel: what allows IPv6 says nothing of it.
         mapped = isinstance(address, IPv6Address) and address.ipv4_mapped is not None
         faces = leads_to if mapped else everything
@@ -170,7 +201,11 @@ class _Judge:
                 return f"{purpose(face)} is protected ({network}); {_OPEN_IT} with its CIDR"
         if allowed or self._default_allow:
             return None
-        return f"the pool denies by default; {_OPEN_IT}"
+        return _DENIED_BY_DEFAULT
+
+
+def _denied(rule: _Rule) -> str:
+    return f"the pool's spec.egress.{rule.name} denies it"
 
 
 _SPECIAL = Networks(network for network, _ in SPECIAL_ADDRESSES)
