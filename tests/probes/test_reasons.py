@@ -13,6 +13,7 @@ import dns.rdatatype
 import pytest
 
 from pollwatch.plan.checks import Header, HeaderRule, TextRule, TextTest, TlsOptions
+from pollwatch.plan.egress import EgressPolicy
 from pollwatch.plan.samples import Outcome, Reason, Sample
 from tests.support import hostile
 from tests.support.certificates import Authority
@@ -52,6 +53,12 @@ async def dns_failed(_: Authority) -> Sample:
 async def dns_timeout(_: Authority) -> Sample:
     silent = {("www.example.org", dns.rdatatype.A), ("www.example.org", dns.rdatatype.AAAA)}
     return await dns_saying(Zone(silent=silent), timeout=0.3)
+
+
+async def egress_denied(_: Authority) -> Sample:
+    return await sample_http(
+        "http://127.0.0.1/", network=make_network(egress=EgressPolicy(default_allow=False))
+    )
 
 
 async def connect_refused(_: Authority) -> Sample:
@@ -212,6 +219,7 @@ SCENARIOS: dict[Reason, Scenario] = {
     Reason.UNEXPECTED_STATUS: unexpected_status,
     Reason.UNEXPECTED_BODY: unexpected_body,
     Reason.UNEXPECTED_HEADER: unexpected_header,
+    Reason.EGRESS_DENIED: egress_denied,
     Reason.RESOURCES_EXHAUSTED: resources_exhausted,
     Reason.INTERNAL: internal,
 }
@@ -226,5 +234,5 @@ async def test_a_failed_sample_says_why(reason: Reason, authority: Authority) ->
     sample = await SCENARIOS[reason](authority)
     assert sample.reason is reason, sample.evidence
     assert sample.evidence
-    of_the_prober = reason in (Reason.RESOURCES_EXHAUSTED, Reason.INTERNAL)
+    of_the_prober = reason in (Reason.EGRESS_DENIED, Reason.RESOURCES_EXHAUSTED, Reason.INTERNAL)
     assert sample.outcome is (Outcome.ERROR if of_the_prober else Outcome.FAILURE)

@@ -26,6 +26,6 @@ def make_check(name: str = "front-page", **changes: Any) -> CheckPlan:
 def make_sample(reason: Reason | None = None, **changes: Any) -> Sample:
     """A success, or a failure when there is a reason; `changes` are fields of `Sample`."""
     outcome = Outcome.SUCCESS if reason is None else Outcome.FAILURE
-    if reason in (Reason.INTERNAL, Reason.RESOURCES_EXHAUSTED):
+    if reason in (Reason.EGRESS_DENIED, Reason.INTERNAL, Reason.RESOURCES_EXHAUSTED):
         outcome = Outcome.ERROR
     return replace(Sample(started=0.0, duration=0.1, outcome=outcome, reason=reason), **changes)

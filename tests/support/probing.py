@@ -5,6 +5,7 @@ from typing import Any
 
 from pollwatch.plan.checks import HttpProbe, Probe, Target, TcpProbe
 from pollwatch.plan.clock import SystemClock
+from pollwatch.plan.egress import UNRESTRICTED, EgressPolicy
 from pollwatch.plan.samples import Sample
 from pollwatch.probes.hosts import HostsFiles
 from pollwatch.probes.network import Network, SystemConnector
@@ -14,7 +15,12 @@ from pollwatch.probes.sampling import take_sample
 from tests.support.plans import make_check
 
 
-def make_network(*servers: NameServer, hosts_file: Path | None = None, **options: Any) -> Network:
+def make_network(
+    *servers: NameServer,
+    hosts_file: Path | None = None,
+    egress: EgressPolicy = UNRESTRICTED,
+    **options: Any,
+) -> Network:
     """The real network, with these name servers only; `options` are fields of `ResolverOptions`."""
     clock = SystemClock()
     files = (hosts_file,) if hosts_file is not None else ()
@@ -25,6 +31,7 @@ def make_network(*servers: NameServer, hosts_file: Path | None = None, **options
             conf=OptionsSource(ResolverOptions(servers=servers or (NameServer("127.0.0.1", 9),), **options)),
         ),
         connector=SystemConnector(),
+        egress=egress,
     )
 
 

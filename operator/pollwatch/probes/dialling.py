@@ -2,6 +2,9 @@
 
 Several addresses are raced as RFC 8305 (Happy Eyeballs) has it: the families take turns, IPv6
 first; the next attempt starts when the one before it failed, or has not succeeded in 250 ms.
+
+Every connection of every probe is made here, to an address that the network's egress policy has
+judged: that very address, not the name that led to it, nor one it had a moment ago.
 """
 
 import asyncio
@@ -10,6 +13,7 @@ from collections.abc import Sequence
 from itertools import chain, zip_longest
 from typing import NamedTuple
 
+from pollwatch.plan.egress import EgressPolicy
 from pollwatch.plan.samples import Reason
 from pollwatch.probes.failure import ProbeError, connect_error
 from pollwatch.probes.network import Network
@@ -37,7 +41,7 @@ async def dial(
     Args:
         host: ASCII host name or address literal.
         port: TCP port.
-        network: The way out.
+        network: The way out, and where it may lead.
         trace: Where phases, `address` and `resolved` are recorded.
         pinned: The one address to connect to; the name is resolved all the same.
         own: Whether this is the Check's own host, whose addresses make `resolved`.
@@ -46,7 +50,8 @@ async def dial(
         A connected wire. The caller closes it.
 
     Raises:
-        ProbeError: The name has no address, or none of the addresses could be connected to.
+        ProbeError: The name has no address, or none of the addresses could be connected to;
+            `EgressDenied` when none of them may be.
     """
     clock = network.clock
     addresses: tuple[str, ...] = (host,)
@@ -55,13 +60,32 @@ async def dial(
         addresses = await network.resolver.resolve(host)
     if own:
         trace.resolved = addresses if len(addresses) == 1 else tuple(sorted(set(addresses)))
+    if pinned is not None:
+        addresses = (pinned,)
+    permitted = _permitted(addresses, host, port, network.egress)
     trace.enter(Phase.CONNECT, clock.monotonic())
-    if pinned is not None or len(addresses) == 1:
-        connected = await _connect(pinned or addresses[0], port, network, trace)
+    if len(permitted) == 1:
+        connected = await _connect(permitted[0], port, network, trace)
     else:
-        connected = await _race(in_turns(addresses), port, network, trace)
+        connected = await _race(in_turns(permitted), port, network, trace)
     trace.address = connected.address
     return connected.wire
+
+
+def _permitted(addresses: Sequence[str], host: str, port: int, egress: EgressPolicy) -> list[str]:
+    """Those of the addresses that may be connected to: at least one."""
+    refusals: list[str] = []
+    permitted: list[str] = []
+    for address in addresses:
+        refusal = egress.refusal(host, address, port)
+        if refusal is None:
+            permitted.append(address)
+        else:
+            refusals.append(refusal)
+    if not permitted:
+        others = f" (and so are {len(refusals) - 1} more addresses)" if len(refusals) > 1 else ""
+        raise ProbeError(Reason.EGRESS_DENIED, refusals[0] + others)
+    return permitted
 
 
 def in_turns(addresses: Sequence[str]) -> list[str]:

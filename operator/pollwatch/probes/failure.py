@@ -10,7 +10,7 @@ _EXHAUSTED = frozenset(
 )
 """Errors of socket(2) and connect(2) that are about the prober. `EADDRNOTAVAIL` and `EAGAIN`: no port
 to connect from is left."""
-_OWN = frozenset({Reason.RESOURCES_EXHAUSTED, Reason.INTERNAL})
+_OWN = frozenset({Reason.EGRESS_DENIED, Reason.RESOURCES_EXHAUSTED, Reason.INTERNAL})
 
 
 class ProbeError(Exception):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pollwatch.plan.clock import Clock, SystemClock
+from pollwatch.plan.egress import UNRESTRICTED, EgressPolicy
 from pollwatch.probes.hosts import HostsFiles
 from pollwatch.probes.resolv_conf import ResolvConf
 from pollwatch.probes.resolver import StubResolver
@@ -57,6 +58,8 @@ class Network:
     clock: Clock
     resolver: Resolver
     connector: Connector
+    egress: EgressPolicy = UNRESTRICTED
+    """What the connector may be asked for. Name servers are not its concern."""
 
     async def aclose(self) -> None:
         """Give up lookups in flight. Probes close their own connections."""

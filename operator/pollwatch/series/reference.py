@@ -37,9 +37,9 @@ put the prober's own namespace in the place of the Check's.
   histogram start at zero, so that the first increase is seen. `pollwatch_probe_failures_total` has a series
   for each reason seen so far, which begins at 1: `rate()` does not see that first failure. The share of
   failures is therefore one minus `pollwatch_probe_successes_total` over `pollwatch_probe_attempts_total`.
-- Gauges tell of the last probe. When Pollwatch itself could not probe (reason `ResourcesExhausted` or
-  `Internal`), that says nothing of the target: the gauges are withheld until the next probe, `probe_success`
-  among them, and the probe's time is not in the histogram. It still counts in
+- Gauges tell of the last probe. When Pollwatch itself could not probe (reason `EgressDenied`,
+  `ResourcesExhausted` or `Internal`), that says nothing of the target: the gauges are withheld until the next
+  probe, `probe_success` among them, and the probe's time is not in the histogram. It still counts in
   `pollwatch_probe_attempts_total` and in `pollwatch_probe_failures_total{reason}`.
 - What was not there is not exposed: no certificate, no `probe_ssl_earliest_cert_expiry`. Phases are
   the exception: all five are always there, 0 when not reached.
