@@ -1,14 +1,18 @@
 """Where access to the API server comes from, and what is said when there is none."""
 
-import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import trustme
 
-from pollwatch.control.credentials import RELOAD, CredentialsError, load_credentials
+from pollwatch.control.credentials import (
+    RELOAD,
+    RELOAD_REFUSED,
+    RELOAD_TOKEN,
+    CredentialsError,
+    load_credentials,
+)
 from tests.cluster.credentials import kubeconfig as kubeconfig_text
 from tests.support.clock import FakeClock
 
@@ -64,22 +68,28 @@ async def test_a_kubeconfig_that_is_named_wins_over_the_environment_and_the_pod(
     assert (await token_of(None, environ, service_account))[1] == "Bearer other"
 
 
-class TwoMinutesLater(dt.datetime):
-    @classmethod
-    def now(cls, tz: dt.tzinfo | None = None) -> "TwoMinutesLater":
-        return cls.fromtimestamp(dt.datetime.now(tz).timestamp() + 120.0)
-
-
-async def test_a_token_that_is_rotated_is_read_again_after_a_minute(
-    service_account: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    credentials = await load_credentials(
-        None, clock=FakeClock(), environ=IN_A_POD, service_account=service_account
-    )
+async def test_a_token_that_is_rotated_is_read_again_after_a_minute(service_account: Path) -> None:
+    clock = FakeClock()
+    credentials = await load_credentials(None, clock=clock, environ=IN_A_POD, service_account=service_account)
     (service_account / "token").write_text("rotated")
     assert (await credentials.access()).token == "bearer from-the-pod"
-    clock = SimpleNamespace(datetime=TwoMinutesLater, timedelta=dt.timedelta)
-    monkeypatch.setattr("kubernetes.aio.config.incluster_config.datetime", clock)
+    clock.advance(RELOAD_TOKEN)
+    assert (await credentials.access()).token == "bearer rotated"
+    (service_account / "token").unlink()
+    clock.advance(RELOAD_TOKEN)
+    assert (await credentials.access()).token == "bearer rotated"
+
+
+async def test_a_token_that_was_refused_is_read_again_soon_but_not_for_each_refusal(
+    service_account: Path,
+) -> None:
+    clock = FakeClock()
+    credentials = await load_credentials(None, clock=clock, environ=IN_A_POD, service_account=service_account)
+    (service_account / "token").write_text("rotated")
+    clock.advance(RELOAD_REFUSED - 1)
+    credentials.refused()
+    assert (await credentials.access()).token == "bearer from-the-pod"
+    clock.advance(1)
     assert (await credentials.access()).token == "bearer rotated"
 
 

@@ -23,7 +23,14 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 RELOAD = 300.0
-"""Seconds after which a kubeconfig is read again."""
+"""Seconds after which a kubeconfig is read again: it may run a program for a token that lasts a
+quarter of an hour."""
+
+RELOAD_TOKEN = 60.0
+"""Seconds after which the token of a Pod is read again."""
+
+RELOAD_REFUSED = 5.0
+"""Seconds between two readings while the API server refuses what we show."""
 
 
 class CredentialsError(Exception):
@@ -53,6 +60,7 @@ class Credentials:
         *,
         clock: Clock,
         reload: Callable[[], Awaitable[None]] | None = None,
+        every: float = RELOAD,
     ) -> None:
         """Take what was loaded.
 
@@ -60,22 +68,26 @@ class Credentials:
             configuration: the client's.
             source: where it comes from, for people.
             clock: for when to load it anew.
-            reload: loads it anew into `configuration`, where the client's hook does not do so itself.
+            reload: loads it anew into `configuration`.
+            every: seconds after which that is due.
         """
         self.configuration = configuration
         self.source = source
         self._reload = reload
+        self._every = every
         self._clock = clock
         self._loaded = clock.monotonic()
+        self._due = self._loaded + every
+
+    def refused(self) -> None:
+        """Take in that the API server did not know us (401): what is on disk may be newer."""
+        self._due = min(self._due, self._loaded + RELOAD_REFUSED)
 
     async def access(self) -> Access:
-        """Return what to use now.
-
-        The token of a Pod is read again each minute; what a kubeconfig says (it may run a
-        program for a token that lasts a quarter of an hour) every `RELOAD` seconds.
-        """
-        if self._reload is not None and self._clock.monotonic() - self._loaded >= RELOAD:
+        """Return what to use now; where what is loaded has come of age, load it anew."""
+        if self._reload is not None and self._clock.monotonic() >= self._due:
             self._loaded = self._clock.monotonic()
+            self._due = self._loaded + self._every
             # What was loaded before may still do; if it does not, the API server says so.
             with contextlib.suppress(CredentialsError):
                 await self._reload()
@@ -112,22 +124,34 @@ async def load_credentials(
     configuration = Configuration()
     file = _kubeconfig(kubeconfig or environ.get("KUBECONFIG"), service_account)
     if file is None:
-        loader = InClusterConfigLoader(
-            token_filename=str(service_account / "token"),
-            cert_filename=str(service_account / "ca.crt"),
-            environ=environ,
+
+        async def load_service_account() -> None:
+            _load_service_account(service_account, environ, configuration)
+
+        await load_service_account()
+        return Credentials(
+            configuration, "service account", reload=load_service_account, every=RELOAD_TOKEN, clock=clock
         )
-        try:
-            loader.load_and_set(configuration)
-        except (ConfigException, OSError) as error:
-            raise CredentialsError(f"the service account in {service_account}: {error}") from error
-        return Credentials(configuration, "service account", clock=clock)
 
     async def load() -> None:
         await _load_kubeconfig(file, configuration)
 
     await load()
     return Credentials(configuration, f"kubeconfig {file}", reload=load, clock=clock)
+
+
+def _load_service_account(folder: Path, environ: Mapping[str, str], configuration: Configuration) -> None:
+    loader = InClusterConfigLoader(
+        token_filename=str(folder / "token"),
+        cert_filename=str(folder / "ca.crt"),
+        # It reads the token when the wall clock says so, and fails in the middle of a request.
+        try_refresh_token=False,
+        environ=environ,
+    )
+    try:
+        loader.load_and_set(configuration)
+    except (ConfigException, OSError) as error:
+        raise CredentialsError(f"the service account in {folder}: {error}") from error
 
 
 async def _load_kubeconfig(file: str, configuration: Configuration) -> None:

@@ -22,6 +22,10 @@ _QUIET = {
     "aiohttp": logging.WARNING,
     "asyncio": logging.WARNING,
     "kubernetes": logging.WARNING,
+    # So is its word for a Lease that somebody else was faster to write.
+    "kubernetes.aio.leaderelection": logging.CRITICAL,
+    # A line for each request.
+    "httpx": logging.WARNING,
     "uvicorn": logging.WARNING,
 }
 

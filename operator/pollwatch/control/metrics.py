@@ -34,7 +34,7 @@ class ControlMetrics(Collector):
         )
         self.status_writes = Counter(
             "pollwatch_operator_status_writes",
-            "Attempts to write the status of a Check, by outcome: written, gone, retried, refused.",
+            "Attempts to write the status of a Check, by outcome: written, conflict, gone, retried, refused.",
             ["outcome"],
             registry=self.registry,
         )
@@ -90,7 +90,53 @@ class ControlMetrics(Collector):
             ["kind"],
             registry=self.registry,
         )
-        for outcome in ("written", "gone", "retried", "refused"):
+        self.leader = Gauge(
+            "pollwatch_operator_leader",
+            "1 while this process is the leader, else 0.",
+            registry=self.registry,
+        )
+        self.leader_terms = Counter(
+            "pollwatch_operator_leader_terms",
+            "Times that this process became the leader.",
+            registry=self.registry,
+        )
+        self.feed_states = Counter(
+            "pollwatch_operator_feed_states",
+            "States read from the feeds of workers, by pool.",
+            ["pool"],
+            registry=self.registry,
+        )
+        self.feed_lost = Counter(
+            "pollwatch_operator_feed_lost_states",
+            "States that were overwritten in a worker's feed before they were read, by pool and worker.",
+            ["pool", "worker"],
+            registry=self.registry,
+        )
+        self.feed_errors = Counter(
+            "pollwatch_operator_feed_errors",
+            "Reads of a worker's feed that failed, by pool and worker.",
+            ["pool", "worker"],
+            registry=self.registry,
+        )
+        self.feed_lag = Gauge(
+            "pollwatch_operator_feed_lag_seconds",
+            "How far the operator's knowledge of a worker is behind, by pool and worker.",
+            ["pool", "worker"],
+            registry=self.registry,
+        )
+        self.worker_restarts = Counter(
+            "pollwatch_operator_worker_restarts",
+            "Times that a worker was found to have been started anew, by pool and worker.",
+            ["pool", "worker"],
+            registry=self.registry,
+        )
+        self.plan_pushes = Counter(
+            "pollwatch_operator_plan_pushes",
+            "Plans pushed to workers, by pool and outcome: live, stale, refused, unauthorized, unreachable.",
+            ["pool", "outcome"],
+            registry=self.registry,
+        )
+        for outcome in ("written", "conflict", "gone", "retried", "refused"):
             self.status_writes.labels(outcome)
         for outcome in ("created", "repeated", "limited", "failed"):
             self.events.labels(outcome)

@@ -29,4 +29,9 @@ def reference() -> str:
     metrics.request_seconds.labels("GET")
     for family in (metrics.watch_events, metrics.pruned):
         family.labels("Check")
+    metrics.feed_states.labels("default")
+    for family in (metrics.feed_lost, metrics.feed_errors, metrics.worker_restarts):
+        family.labels("default", "default-0")
+    metrics.feed_lag.labels("default", "default-0")
+    metrics.plan_pushes.labels("default", "live")
     return _INTRODUCTION + rows(metrics.collect())
