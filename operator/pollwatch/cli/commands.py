@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "run": ("pollwatch.cli.run", "Probe the Checks in files, without a cluster."),
         "operator": ("pollwatch.cli.operate", "Run the operator on a Kubernetes cluster."),
         "status": ("pollwatch.cli.status", "Show pools, their workers, and what is wrong."),
+        "worker": ("pollwatch.cli.worker", "Probe what a plan folder says: a worker of a pool."),
         "probe": ("pollwatch.cli.probe", "Probe one target once and show the phases."),
         "validate": ("pollwatch.cli.validate", "Say what is wrong in Check files."),
         "crds": ("pollwatch.cli.crds", "Print the custom resource definitions."),

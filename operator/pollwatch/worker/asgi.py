@@ -4,8 +4,9 @@ References:
     https://asgi.readthedocs.io/en/stable/specs/www.html
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -16,6 +17,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 """An ASGI 3 application."""
 
 TEXT = "text/plain; charset=utf-8"
+
+_NONE: Mapping[str, App] = MappingProxyType({})
 
 
 async def begin(send: Send, status: HTTPStatus, headers: Mapping[str, str]) -> None:
@@ -39,28 +42,44 @@ def header(scope: Scope, name: str) -> str:
     return ", ".join(value.decode("latin-1") for field, value in scope["headers"] if field == wanted)
 
 
-def router(routes: Mapping[str, App]) -> App:
+READING = ("GET", "HEAD")
+
+
+def router(routes: Mapping[str, App], *, uploads: Mapping[str, App] = _NONE) -> App:
     """Make an application of one application a path.
 
-    All of them are for reading: other methods than GET and HEAD get 405, other paths 404.
+    `routes` are for reading, `uploads` are posted to: other methods get 405, other paths 404.
     `/` lists the paths, unless it is one of them.
     """
-    index = "\n".join(["Pollwatch", *sorted(routes)])
+    methods = {**dict.fromkeys(("/", *routes), READING), **dict.fromkeys(uploads, ("POST",))}
+    apps = {"/": _index(sorted({*routes, *uploads})), **routes, **uploads}
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         path: str = scope["path"]
-        app = routes.get(path)
-        if app is None and path != "/":
+        app = apps.get(path)
+        if app is None:
             await reply(send, HTTPStatus.NOT_FOUND, "not found; / lists what is here")
-        elif scope["method"] not in ("GET", "HEAD"):
+        elif scope["method"] not in methods[path]:
+            allowed = methods[path]
             await reply(
-                send, HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD", headers={"Allow": "GET, HEAD"}
+                send,
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                f"only {' and '.join(allowed)}",
+                headers={"Allow": ", ".join(allowed)},
             )
-        elif app is None:
-            await reply(send, HTTPStatus.OK, index)
         else:
             await app(scope, receive, send)
 
     return route
+
+
+def _index(paths: Sequence[str]) -> App:
+    text = "\n".join(["Pollwatch", *paths])
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive
+        await reply(send, HTTPStatus.OK, text)
+
+    return answer

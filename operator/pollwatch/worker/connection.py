@@ -6,14 +6,15 @@ keep its connection for ever.
 """
 
 import asyncio
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pollwatch.worker.asgi import Scope
 
 MAX_REQUEST_BYTES = 1 << 14
-"""Of a whole request; no endpoint takes a body."""
+"""Of a whole request, without a body that its endpoint admits."""
 
 REQUEST_SECONDS = 10.0
 """How long a request may take to arrive, from the opening of the connection or its first byte."""
@@ -53,11 +54,23 @@ def client_of(scope: Scope) -> Client:
     return client
 
 
+BodyLimit = Callable[[Scope], int]
+"""Says of a request, as soon as its head is here, how many bytes of a body it may have."""
+
+
+def no_body(scope: Scope) -> int:
+    """Let no request have a body of its own."""
+    del scope
+    return 0
+
+
 class Connection(HttpToolsProtocol):
     """uvicorn's connection with a limit on the size of a request, and on waiting for the client."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, body_limit: BodyLimit = no_body, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._body_limit = body_limit
+        self._limit = MAX_REQUEST_BYTES
         self._arrived = 0
         self.stalled = False
         self._deadline: asyncio.TimerHandle | None = None
@@ -81,9 +94,13 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take a part of a request, if there is not too much of it."""
         self._expect_request()
-        self._arrived += len(data)
-        if self._arrived <= MAX_REQUEST_BYTES:
-            super().data_received(data)
+        if self._arrived + len(data) > self._limit:
+            # The head may be in what still fits, and admit the rest.
+            room = self._limit - self._arrived
+            self._take(data[:room])
+            data = data[room:]
+        if self._arrived + len(data) <= self._limit:
+            self._take(data)
         elif not self.transport.is_closing():
             self.transport.write(_TOO_LARGE)
             self.transport.close()
@@ -93,9 +110,15 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self.scope["extensions"] = {_EXTENSION: {"client": self}}
 
+    def on_headers_complete(self) -> None:
+        """Let the endpoint say how long a body may be."""
+        super().on_headers_complete()
+        self._limit = MAX_REQUEST_BYTES + self._body_limit(cast("Scope", self.scope))
+
     def on_message_complete(self) -> None:
         """A whole request is here."""
         self._arrived = 0
+        self._limit = MAX_REQUEST_BYTES
         self._stop_waiting()
         super().on_message_complete()
 
@@ -118,6 +141,10 @@ class Connection(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Nothing came for long: drop the connection, with what the client never read."""
         self.transport.abort()
+
+    def _take(self, data: bytes) -> None:
+        self._arrived += len(data)
+        super().data_received(data)
 
     def _expect_request(self) -> None:
         if self._deadline is None:

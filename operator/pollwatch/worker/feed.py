@@ -2,7 +2,8 @@
 
 The newest states are kept in a ring. A reader keeps a cursor and asks for what came
 after it, so nothing is lost while the reader is away, unless so much happened that the
-ring overflowed: then the page says how much.
+ring overflowed: then the page says how much. A notice moves the cursor without a state:
+something else that readers are told of has changed.
 """
 
 import asyncio
@@ -34,9 +35,9 @@ class Page:
     """Identity of this feed. Another one means that the worker was started anew: cursors
     of the old instance mean nothing, and the reader takes a snapshot of all states."""
     entries: tuple[Entry, ...]
-    """In the order of their cursors, without a gap."""
+    """In the order of their cursors, without a gap where there was no notice."""
     cursor: int
-    """Where to go on: the cursor of the last entry, or the reader's own when there is none."""
+    """Where to go on: the cursor of the last entry or notice, or the reader's own when there is none."""
     lost: int
     """How many states after the reader's cursor had been overwritten before they were read.
     Above 0, the reader takes a snapshot of all states."""
@@ -55,21 +56,35 @@ class Feed:
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, got {capacity}")
         self.instance = uuid.uuid4().hex if instance is None else instance
-        self._ring: deque[CheckState] = deque(maxlen=capacity)
+        self._ring: deque[CheckState | None] = deque(maxlen=capacity)
         self._cursor = 0
         self._published = asyncio.Event()
 
+    def __len__(self) -> int:
+        """How many states and notices are kept."""
+        return len(self._ring)
+
     @property
     def cursor(self) -> int:
-        """The cursor of the newest state; 0 when there was none yet."""
+        """The cursor of the newest state or notice; 0 when there was none yet."""
         return self._cursor
 
     def publish(self, state: CheckState) -> int:
         """Add a state, overwriting the oldest one when the ring is full, and give its cursor."""
-        self._ring.append(state)
-        self._cursor += 1
-        self._published.set()
-        return self._cursor
+        return self._add(state)
+
+    def notice(self) -> None:
+        """Wake who waits for states: there is something else to tell."""
+        self._add(None)
+
+    def since(self, after: int) -> tuple[list[CheckState], int]:
+        """Give all states after a cursor, oldest first, and how many were overwritten before they were read.
+
+        The cursor must be one that this feed has reached; it costs little however many they are.
+        """
+        skip = after - (self._cursor - len(self._ring))
+        states = [state for state in islice(self._ring, max(0, skip), None) if state is not None]
+        return states, max(0, -skip)
 
     def read(self, after: int, limit: int = 1000) -> Page:
         """Give the states after a cursor, oldest first.
@@ -86,12 +101,12 @@ class Feed:
         oldest = self._cursor - len(self._ring) + 1
         first = max(after + 1, oldest)
         skip = first - oldest
-        states = islice(self._ring, skip, skip + limit)
-        entries = tuple(Entry(cursor, state) for cursor, state in enumerate(states, first))
+        states = list(islice(self._ring, skip, skip + limit))
+        entries = (Entry(cursor, state) for cursor, state in enumerate(states, first) if state is not None)
         return Page(
             instance=self.instance,
-            entries=entries,
-            cursor=entries[-1].cursor if entries else after,
+            entries=tuple(entries),
+            cursor=first + len(states) - 1 if states else after,
             lost=first - after - 1,
         )
 
@@ -100,3 +115,9 @@ class Feed:
         while self._cursor == after:
             self._published.clear()
             await self._published.wait()
+
+    def _add(self, state: CheckState | None) -> int:
+        self._ring.append(state)
+        self._cursor += 1
+        self._published.set()
+        return self._cursor

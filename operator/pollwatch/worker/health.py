@@ -129,6 +129,20 @@ class WorkerMetrics(Collector):
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
 
+    def include(self, collector: Collector) -> None:
+        """Show these metrics too, after the others."""
+        self._registry.register(collector)
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Probes started so far, by their lateness: a count for each of `LATENESS_BUCKETS`, one for more."""
+        return tuple(self._lateness)
+
+    @property
+    def missed_starts(self) -> int:
+        """Starts that were skipped so far."""
+        return self._missed.total()
+
     def started(self, lateness: float) -> None:
         """Count a probe that was started `lateness` seconds after its time."""
         self._lateness[bisect_left(LATENESS_BUCKETS, lateness)] += 1

@@ -1,15 +1,16 @@
 """A worker and what belongs to it, put together: what every process that probes consists of."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pollwatch.probes.network import Network
 from pollwatch.series.store import SeriesStore
+from pollwatch.worker.asgi import App
 from pollwatch.worker.feed import Feed
 from pollwatch.worker.health import Health, LoopMonitor, WorkerMetrics
 from pollwatch.worker.process import MOST_PROBES
 from pollwatch.worker.scrape import MetricsSource
-from pollwatch.worker.serve import HttpServer
+from pollwatch.worker.serve import NO_ROUTES, NO_UPLOADS, HttpServer, Upload
 from pollwatch.worker.target import SampleListener
 from pollwatch.worker.worker import Worker
 
@@ -58,13 +59,17 @@ class Prober:
         *,
         ready: Callable[[], Health] = always_ready,
         also: Sequence[MetricsSource] = (),
+        routes: Mapping[str, App] = NO_ROUTES,
+        uploads: Mapping[str, Upload] = NO_UPLOADS,
     ) -> HttpServer:
-        """Make the server of its endpoints; `also` are further metrics to show."""
+        """Make the server of its endpoints, and of more of them; `also` are further metrics to show."""
         return HttpServer(
             listen,
             metrics=(self._series, self.metrics, *also),
             health=self.monitor.health,
             ready=ready,
+            routes=routes,
+            uploads=uploads,
             scraped=self.metrics.scraped,
         )
 

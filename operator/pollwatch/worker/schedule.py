@@ -73,6 +73,11 @@ class Schedule(Generic[R]):
         """How many runs have not ended."""
         return len(self._tasks) + len(self._cancelled)
 
+    @property
+    def rate(self) -> float:
+        """Starts per second that all periods together ask for."""
+        return self._timetable.rate
+
     def add(self, job: Job[R], *, identity: str, period: float, soon: bool = True) -> Entry[Job[R]]:
         """Put a job on the timetable; the arguments are those of `Timetable.add`."""
         entry = self._timetable.add(

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import functools
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
+from typing import Protocol, cast
 
 import uvicorn
 
@@ -18,7 +20,22 @@ from pollwatch.worker.scrape import MetricsSource, ScrapeApp, ScrapeOutcome
 
 __all__ = ["Health", "HttpServer", "Limits", "ListenError", "MetricsSource"]
 
-_NO_ROUTES: Mapping[str, App] = MappingProxyType({})
+NO_ROUTES: Mapping[str, App] = MappingProxyType({})
+
+
+class Upload(Protocol):
+    """An endpoint that takes a body."""
+
+    def body_limit(self, scope: Scope) -> int:
+        """Say from the head of a request how many bytes its body may have; 0 where nothing is to be read."""
+        ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        ...
+
+
+NO_UPLOADS: Mapping[str, Upload] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +66,8 @@ class HttpServer:
         metrics: Sequence[MetricsSource],
         health: Callable[[], Health],
         ready: Callable[[], Health],
-        routes: Mapping[str, App] = _NO_ROUTES,
+        routes: Mapping[str, App] = NO_ROUTES,
+        uploads: Mapping[str, Upload] = NO_UPLOADS,
         scraped: Callable[[ScrapeOutcome], None] = lambda _: None,
         limits: Limits = Limits(),
     ) -> None:
@@ -60,15 +78,18 @@ class HttpServer:
             metrics: What `/metrics` shows, in this order.
             health: Judges liveness, at each request.
             ready: Judges readiness, at each request.
-            routes: More endpoints, by path.
+            routes: More endpoints to read from, by path.
+            uploads: Endpoints to post to, by path.
             scraped: Is told how each scrape ended.
             limits: What clients may use.
         """
         self._listen = listen
         self._limits = limits
         scrape = ScrapeApp(metrics, max_concurrent=limits.scrapes, count=scraped)
+        self._uploads = uploads
         self._app = router(
-            {"/metrics": scrape, "/healthz": _health_app(health), "/readyz": _health_app(ready), **routes}
+            {"/metrics": scrape, "/healthz": _health_app(health), "/readyz": _health_app(ready), **routes},
+            uploads=uploads,
         )
         self._address: ListenAddress | None = None
         self._server: _Server | None = None
@@ -120,11 +141,17 @@ class HttpServer:
             connection.transport.abort()
         await task
 
+    def _body_limit(self, scope: Scope) -> int:
+        upload = self._uploads.get(scope["path"])
+        return upload.body_limit(scope) if upload is not None and scope["method"] == "POST" else 0
+
     def _config(self) -> uvicorn.Config:
+        connection = functools.partial(Connection, body_limit=self._body_limit)
         return uvicorn.Config(
             self._app,
             interface="asgi3",
-            http=Connection,
+            # It is only ever called.
+            http=cast("type[Connection]", connection),
             ws="none",
             lifespan="off",
             log_config=None,

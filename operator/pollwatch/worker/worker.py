@@ -60,7 +60,7 @@ class Worker:
         )
         self.metrics.follow(
             checks=lambda: len(self._applied),
-            targets=lambda: sum(run.target_count for run in self._runs.values()),
+            targets=lambda: self.target_count,
             in_flight=lambda: self.in_flight,
         )
 
@@ -68,6 +68,16 @@ class Worker:
     def in_flight(self) -> int:
         """How many probes are under way."""
         return self._services.schedule.in_flight
+
+    @property
+    def target_count(self) -> int:
+        """How many targets the Checks of the plan have, as far as they are taken up."""
+        return sum(run.target_count for run in self._runs.values())
+
+    @property
+    def rate(self) -> float:
+        """Probes per second that all periods together ask for."""
+        return self._services.schedule.rate
 
     def apply(self, plan: Plan) -> None:
         """Probe what this plan says, from now on.
