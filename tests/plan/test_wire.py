@@ -60,7 +60,7 @@ REPORT = WorkerReport(
     keys=("0a1b2c3d", "4e5f6071"),
 )
 
-names = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
+names = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "), max_size=50)
 times = st.floats(0, 4e9)
 integers = st.integers(0, MAX_INTEGER)
 reports = st.builds(
@@ -217,3 +217,11 @@ def test_a_head_with_anything_in_it_is_read_or_refused(value: Any, field: str) -
     except WireError:
         return
     assert field != "report" or isinstance(value, dict)
+
+
+@pytest.mark.parametrize("trick", ["\x1b[2J", "line\nbreak", "\ud800", "\u202e"])
+def test_what_would_steer_a_terminal_or_cannot_be_encoded_is_blanked_out(trick: str) -> None:
+    document = json.loads(state_line(STATE)) | {"evidence": f"expected{trick}2xx"}
+    evidence = read_state(json.dumps(document).encode()).evidence
+    assert evidence.isprintable()
+    assert evidence.encode().startswith(b"expected ")

@@ -20,6 +20,8 @@ class Found:
 
     pool: str
     state: CheckState
+    history: bool = False
+    """Whether a later state of the Check is known already: this one only tells how it came to that."""
 
 
 class DataPlane(Protocol):

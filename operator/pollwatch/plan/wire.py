@@ -238,6 +238,13 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def _printable(text: str) -> str:
+    """Blank out what would steer a terminal, and halves of characters, which cannot even be encoded."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 class _Fields:
     """A document whose fields are read as what they must be."""
 
@@ -247,18 +254,18 @@ class _Fields:
         self.document = document
 
     def text(self, name: str, longest: int) -> str:
-        """Read a text; what is too long is cut."""
+        """Read a text; what is too long is cut, and what cannot be printed is a blank."""
         value = self.document.get(name)
         if not isinstance(value, str):
             raise WireError(f"{name}: not a text")
-        return value[:longest]
+        return _printable(value[:longest])
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Read a list of texts; what is too long is cut."""
         value = self.document.get(name)
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise WireError(f"{name}: not a list of texts")
-        return tuple(item[: 2 * MAX_NAME] for item in value[:MAX_ITEMS])
+        return tuple(_printable(item[: 2 * MAX_NAME]) for item in value[:MAX_ITEMS])
 
     def mapping(self, name: str) -> Mapping[str, Any]:
         value = self.document.get(name)
