@@ -10,7 +10,7 @@ BIN := .venv/bin
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test tools check fix generate bench clean
+.PHONY: help venv run test e2e tools check fix generate bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ tools: venv ## build or fetch what the tests need: etcd, kube-apiserver, Prometh
 
 test: tools ## run every test, against a real API server and a real Prometheus (TESTS=path for some)
 	@$(BIN)/python -m pytest $(TESTS)
+
+e2e: venv ## run the product's image on a whole one-node Kubernetes (Debian, as root)
+	@$(BIN)/python -m tests.e2e
 
 check: venv ## formatting, lint, types, layers, and that what is generated is not stale
 	$(BIN)/ruff format --check .

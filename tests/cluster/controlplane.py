@@ -19,7 +19,7 @@ from tests.cluster.ports import ReservedPort
 from tests.cluster.process import Program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -34,17 +34,31 @@ class ControlPlane:
         admin: A client that may do everything.
     """
 
-    def __init__(self, *, kube_apiserver: Path, etcd: Path, folder: Path) -> None:
+    def __init__(
+        self,
+        *,
+        kube_apiserver: Path,
+        etcd: Path,
+        folder: Path,
+        credentials: Credentials | None = None,
+        data: Path | None = None,
+        api_server_arguments: Sequence[str] = (),
+    ) -> None:
         """Prepare one; nothing runs before `start`.
 
         Args:
             kube_apiserver: The program.
             etcd: The program.
             folder: An empty folder for data, keys and the logs `etcd.log` and `kube-apiserver.log`.
+            credentials: By default new ones, in `folder`.
+            data: An existing folder for etcd's data; by default `folder`.
+            api_server_arguments: Come after those of this class, so that they win.
         """
         self._programs = {"etcd": etcd, "kube-apiserver": kube_apiserver}
         self._folder = folder
-        self._credentials = Credentials.create(folder)
+        self._data = data or folder
+        self._credentials = credentials or Credentials.create(folder)
+        self._api_server_arguments = api_server_arguments
         self._etcd_port = ReservedPort()
         self._port = ReservedPort()
         self._etcd: Program | None = None
@@ -87,7 +101,7 @@ class ControlPlane:
     def _start_etcd(self) -> None:
         self._etcd = self._run(
             "etcd",
-            f"--data-dir={self._folder / 'etcd'}",
+            f"--data-dir={self._data / 'etcd'}",
             f"--listen-client-urls={self._etcd_url}",
             f"--advertise-client-urls={self._etcd_url}",
             "--listen-peer-urls=http://localhost:0",
@@ -97,11 +111,11 @@ class ControlPlane:
             "--log-level=warn",
         )
 
-    def stop(self) -> None:
-        """End both, for good. The logs stay."""
-        self.stop_api_server()
+    def stop(self, *, grace_seconds: float = 10.0) -> None:
+        """End both, for good, and by force after the grace. The logs stay."""
+        self.stop_api_server(grace_seconds=grace_seconds)
         if self._etcd is not None:
-            self._etcd.stop()
+            self._etcd.stop(grace_seconds=grace_seconds)
             self._etcd = None
         self.admin.close()
         self._port.close()
@@ -130,13 +144,14 @@ class ControlPlane:
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={credentials.service_account_key_file}",
             f"--service-account-signing-key-file={credentials.service_account_key_file}",
+            *self._api_server_arguments,
         )
         self._api_server.wait_until_ready(self.admin.is_ready, within_seconds=_READY_SECONDS)
 
-    def stop_api_server(self) -> None:
+    def stop_api_server(self, *, grace_seconds: float = 10.0) -> None:
         """End the API server alone; connections are refused until `start_api_server`."""
         if self._api_server is not None:
-            self._api_server.stop()
+            self._api_server.stop(grace_seconds=grace_seconds)
             self._api_server = None
             self.admin.reconnect()
 

@@ -1,0 +1,42 @@
+# Pollwatch in one image: the operator, its workers and the command line.
+
+# Any image with Python 3.11 or newer as `python3`, its venv module, and CA certificates.
+ARG BASE=docker.io/library/python:3.13-slim-bookworm
+
+FROM ${BASE} AS builder
+# The same as in tools/bootstrap.py.
+ARG UV_VERSION=0.13.9
+# Where pip and uv keep downloads, from one build to the next.
+ENV XDG_CACHE_HOME=/downloads
+RUN --mount=type=cache,target=/downloads \
+    python3 -m venv /opt/uv && /opt/uv/bin/pip install --quiet "uv==${UV_VERSION}"
+ENV UV_PROJECT_ENVIRONMENT=/opt/pollwatch \
+    UV_PYTHON_DOWNLOADS=never \
+    UV_SYSTEM_CERTS=1 \
+    UV_COMPILE_BYTECODE=1 \
+    UV_LINK_MODE=copy
+WORKDIR /src
+# What changes seldom comes first: this layer stays while only the source changes.
+COPY pyproject.toml uv.lock ./
+RUN --mount=type=cache,target=/downloads \
+    /opt/uv/bin/uv sync --frozen --no-dev --no-install-project --python python3
+COPY README.md LICENSE ./
+COPY operator operator
+RUN --mount=type=cache,target=/downloads \
+    /opt/uv/bin/uv sync --frozen --no-dev --no-editable --python python3
+
+FROM ${BASE}
+ARG VERSION=unknown
+LABEL org.opencontainers.image.title="Pollwatch" \
+      org.opencontainers.image.description="Synthetic monitoring for Kubernetes that samples every address and knows Degraded from Down" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}"
+# Nothing is installed in a running container: no pip, and no way back to it.
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip \
+    /usr/lib/python3*/ensurepip /usr/share/python-wheels
+COPY --from=builder /opt/pollwatch /opt/pollwatch
+ENV PATH=/opt/pollwatch/bin:${PATH} \
+    PYTHONUNBUFFERED=1
+# As a number, so that a kubelet can tell that it is not root.
+USER 65532:65532
+ENTRYPOINT ["pollwatch"]

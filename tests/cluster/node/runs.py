@@ -1,0 +1,69 @@
+"""Folders of runs, each with its logs, and what is left of runs that did not end well."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.cluster.node import cgroups
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RUNS = Path("/tmp/pollwatch-node")
+_KEPT = 3
+_PREFIX = "pollwatch-node-"
+
+
+@contextlib.contextmanager
+def new_run(runs: Path = RUNS) -> Iterator[Path]:
+    """The folder of a new run, which is ours until the block ends, and stays.
+
+    The control groups that are called like the folder are removed at the end.
+    """
+    folder = runs / f"{_PREFIX}{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    folder.mkdir(parents=True)
+    with _claimed(folder):
+        try:
+            yield folder
+        finally:
+            cgroups.remove(folder.name)
+
+
+def sweep(runs: Path = RUNS) -> list[str]:
+    """Remove what runs that were killed have left, and the logs of all but the last runs.
+
+    Returns:
+        The names of the runs that were killed.
+    """
+    killed = []
+    groups = cgroups.names(_PREFIX)
+    folders = sorted(runs.glob(f"{_PREFIX}*"))
+    for folder in folders:
+        with _claimed(folder) as free:
+            if free and folder.name in groups:
+                cgroups.remove(folder.name)
+                killed.append(folder.name)
+            if free and folder in folders[:-_KEPT]:
+                shutil.rmtree(folder)
+    return killed
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path) -> Iterator[bool]:
+    """Whether no other process has claimed the folder; the kernel drops a claim with its process."""
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
