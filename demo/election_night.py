@@ -16,7 +16,7 @@ from demo.website import PortTakenError
 from demo.world import World
 from pollwatch.cli.embedded import Embedded
 from pollwatch.cli.errors import BadInputError, one_line_errors
-from pollwatch.cli.run import Settings, first_plan, probe
+from pollwatch.cli.run import Settings, first_reading, probe
 from pollwatch.cli.sources import Sources
 
 CHECKS = Path(__file__).parents[1] / "manifests/samples/election-night"
@@ -54,7 +54,7 @@ async def night(*, forever: bool, speed: float, listen: str | None) -> None:
         settings = Settings(listen=listen, hosts=hosts)
         try:
             async with world:
-                await probe(sources, first_plan(sources), settings, story=story)
+                await probe(sources, first_reading(sources), settings, story=story)
         except PortTakenError as error:
             raise BadInputError([str(error)]) from error
 

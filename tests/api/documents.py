@@ -1,4 +1,4 @@
-"""Plain documents of Checks, for tests to vary."""
+"""Plain documents of Checks and ProbePools, for tests to vary."""
 
 from __future__ import annotations
 
@@ -21,3 +21,13 @@ def check_document(**spec: Any) -> dict[str, Any]:
 def http_document(**http: Any) -> dict[str, Any]:
     """A Check with these fields in `spec.http`."""
     return check_document(http={"url": URL, **http})
+
+
+def pool_document(**spec: Any) -> dict[str, Any]:
+    """A ProbePool as JSON or YAML gives it."""
+    return {
+        "apiVersion": "pollwatch.dev/v1alpha1",
+        "kind": "ProbePool",
+        "metadata": {"name": "east"},
+        "spec": spec,
+    }

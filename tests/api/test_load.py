@@ -24,6 +24,13 @@ spec:
   http: {{url: "https://www.example.org/"}}
 """
 
+POOL = """\
+apiVersion: pollwatch.dev/v1alpha1
+kind: ProbePool
+metadata: {{name: {}}}
+spec: {{replicas: 2}}
+"""
+
 
 def load_text(text: str, folder: Path) -> Loaded:
     file = folder / "file.yaml"
@@ -101,6 +108,24 @@ def test_two_checks_of_one_name_are_told_with_both_places(tmp_path: Path) -> Non
     assert problem.startswith("file.yaml:9: metadata.name: default/a is defined already at file.yaml:1;")
 
 
+def test_pools_stand_beside_checks(tmp_path: Path) -> None:
+    loaded = load_text(f"{POOL.format('east')}---\n{CHECK.format('a')}---\n{POOL.format('west')}", tmp_path)
+
+    assert [sourced.pool.name for sourced in loaded.pools] == ["east", "west"]
+    assert names(loaded) == ["a"]
+    assert loaded.problems == ()
+
+
+def test_two_pools_of_one_name_are_told_whatever_namespace_they_give(tmp_path: Path) -> None:
+    other = POOL.format("east, namespace: public-sites")
+    loaded = load_text(f"{POOL.format('east')}---\n{other}", tmp_path)
+
+    assert len(loaded.pools) == 1
+    assert told(loaded, tmp_path) == [
+        "file.yaml:8: metadata.name: east is defined already at file.yaml:1; rename or remove one of them"
+    ]
+
+
 def test_a_check_with_a_key_twice_is_told_and_not_used(tmp_path: Path) -> None:
     loaded = load_text(CHECK.format("a") + "  suspend: true\n  suspend: false\n", tmp_path)
 
@@ -131,6 +156,18 @@ def test_what_kubectl_get_writes_can_be_read_again(tmp_path: Path) -> None:
         (
             "apiVersion: pollwatch.dev/v1alpha1\nkind: Chek\n",
             "file.yaml:2: kind: unknown kind Chek, did you mean Check?",
+        ),
+        (
+            "apiVersion: pollwatch.dev/v1alpha1\nkind: Pool\n",
+            "file.yaml:2: kind: unknown kind Pool, did you mean ProbePool?",
+        ),
+        (
+            "apiVersion: pollwatch.dev/v1alpha1\nkind: Window\n",
+            "file.yaml:2: kind: unknown kind Window, pollwatch.dev has the kinds Check and ProbePool",
+        ),
+        (
+            "apiVersion: polwatch.dev/v1alpha1\nkind: ProbePool\n",
+            "file.yaml:1: apiVersion: unknown group polwatch.dev, did you mean pollwatch.dev/v1alpha1?",
         ),
         (
             "apiVersion: pollwatch.dev/v1\nkind: Check\n",

@@ -20,6 +20,9 @@ from tests.cli.places import Place
 TRANSITION = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (Unknown|Up|Degraded|Down) -> \w+ \S+/\S+")
 
 
+POOL = "apiVersion: pollwatch.dev/v1alpha1\nkind: ProbePool\nmetadata: {name: east}\nspec: {}\n"
+
+
 def run(place: Place, *paths: Path, options: tuple[str, ...] = ()) -> Running:
     """Run the command on the site, with metrics on a free port."""
     return Running("run", *paths, "--hosts", place.hosts, "--listen", "127.0.0.1:0", *options)
@@ -39,6 +42,25 @@ async def test_each_transition_is_a_line_with_time_verdicts_address_and_cause(
         place.site.mend()
         assert f"({count} of {count} up)" in await running.line("Degraded -> Up")
         assert await running.end() == 0
+
+
+async def test_pools_are_of_no_use_without_a_cluster_and_what_names_them_is_probed_all_the_same(
+    place: Place, checks: Path
+) -> None:
+    (checks / "pool.yaml").write_text(POOL)
+    (checks / "a.yaml").write_text(place.check(resolve="Any", pools="[east, west]"))
+    async with run(place, checks) as running:
+        await running.line("without a cluster there are no pools: every Check is probed from here")
+        await running.line("Unknown -> Up public-sites/front-page")
+        assert await running.end() == 0
+
+
+async def test_a_pool_alone_is_nothing_to_probe(checks: Path) -> None:
+    (checks / "pool.yaml").write_text(POOL)
+    done = await pollwatch("run", checks)
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"no Check found in {checks}: ProbePools alone probe nothing\n"
 
 
 async def test_the_metrics_address_is_printed_and_serves_the_series_of_each_address(

@@ -29,6 +29,7 @@ spec:
     - name: Authorization
       valueFrom: {secretKeyRef: {name: token, key: token}}
 """
+POOL = "apiVersion: pollwatch.dev/v1alpha1\nkind: ProbePool\nmetadata: {name: east}\n"
 MISSING = (
     "spec.http.headers[0].valueFrom.secretKeyRef.name: there is no Secret 'token' in namespace 'default'"
 )
@@ -42,6 +43,32 @@ def test_valid_checks_are_counted_and_the_exit_code_is_0() -> None:
     result = validate(FOLDER / "good" / "http-minimal.yaml", FOLDER / "good" / "tcp-minimal.yaml")
 
     assert (result.exit_code, result.stdout, result.stderr) == (0, "2 Checks are valid\n", "")
+
+
+def test_valid_pools_are_counted_beside_checks() -> None:
+    pool = FOLDER / "good" / "pool-minimal.yaml"
+    alone, together = validate(pool), validate(pool, FOLDER / "good" / "http-minimal.yaml")
+
+    assert (alone.exit_code, alone.stdout, alone.stderr) == (0, "1 ProbePool is valid\n", "")
+    assert (together.exit_code, together.stdout) == (0, "1 Check and 1 ProbePool are valid\n")
+
+
+def test_a_bad_pool_is_refused_with_file_and_line() -> None:
+    file = FOLDER / "bad" / "pool-unknown-field.yaml"
+    result = validate(file)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"{file}:7: spec.replica: unknown field, did you mean replicas?\n"
+
+
+def test_a_pool_that_can_reach_nothing_is_a_warning() -> None:
+    result = validate("-", text=POOL + "spec: {egress: {default: Deny}}\n")
+
+    assert (result.exit_code, result.stdout) == (0, "1 ProbePool is valid, with 1 warning\n")
+    assert result.stderr == (
+        "warning: <stdin>:4: spec.egress.default: nothing can be reached: all is refused by default,"
+        " and no rule of allow opens anything\n"
+    )
 
 
 def test_what_is_wrong_stands_on_standard_error_and_the_exit_code_is_2() -> None:
@@ -144,6 +171,7 @@ def test_json_has_a_stable_shape() -> None:
     assert result.exit_code == 0
     assert json.loads(result.stdout) == {
         "checks": 1,
+        "pools": 0,
         "findings": [
             {
                 "severity": "warning",

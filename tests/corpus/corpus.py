@@ -1,7 +1,7 @@
-"""The corpus of Checks: how its files are read.
+"""The corpus of Checks and ProbePools: how its files are read.
 
-`good/` holds Checks that are valid; `bad/` holds Checks that are refused at admission, each named
-after the rule it breaks; `rejected/` holds Checks that only the operator can see to be wrong. The
+`good/` holds what is valid; `bad/` holds what is refused at admission, each named after the rule it
+breaks; `rejected/` holds Checks that only the operator can see to be wrong. The
 first line of a bad one says where it is wrong and a part of what must be said about it; that of a
 rejected one has the reason between the two.
 """
@@ -46,8 +46,8 @@ def load_file(file: Path) -> Loaded:
     return load([str(file)], stdin=io.BytesIO())
 
 
-def check_in(file: Path) -> dict[str, object]:
-    """The Check of a file as kubectl would send it."""
+def document_in(file: Path) -> dict[str, object]:
+    """The resource of a file as kubectl would send it."""
     document = next(read_documents(file.read_text(encoding="utf-8")))
     content = document.root.plain()
     assert isinstance(content, dict)

@@ -14,7 +14,7 @@ from tests.corpus.corpus import (
     BAD,
     GOOD,
     REJECTED,
-    check_in,
+    document_in,
     expected,
     load_file,
     messages_in,
@@ -34,30 +34,29 @@ def of_file(file: Path) -> str:
 
 
 def offer(control_plane: ControlPlane, file: Path) -> None:
-    """Have the API server judge a Check, without keeping it."""
-    check = check_in(file)
-    control_plane.admin.post(
-        f"/apis/{check['apiVersion']}/namespaces/default/checks",
-        check,
-        dryRun="All",
-        fieldValidation="Strict",
-    )
+    """Have the API server judge a resource, without keeping it."""
+    document = document_in(file)
+    (resource,) = (one for one in RESOURCES if one.kind == document["kind"])
+    place = f"namespaces/default/{resource.plural}" if resource.namespaced else resource.plural
+    path = f"/apis/{document['apiVersion']}/{place}"
+    control_plane.admin.post(path, document, dryRun="All", fieldValidation="Strict")
 
 
-def test_the_corpus_holds_at_least_sixty_bad_checks() -> None:
-    assert len(BAD) >= 60
+@pytest.mark.parametrize(("kind", "least"), [("Check", 60), ("ProbePool", 60)])
+def test_the_corpus_holds_many_bad_resources_of_each_kind(kind: str, least: int) -> None:
+    assert sum(document_in(file)["kind"] == kind for file in BAD) >= least
 
 
 @pytest.mark.parametrize("file", GOOD, ids=of_file)
-def test_a_good_check_is_valid(file: Path) -> None:
+def test_what_is_good_is_valid(file: Path) -> None:
     loaded = load_file(file)
 
     assert [str(problem) for problem in loaded.problems] == []
-    assert len(loaded.checks) == 1
+    assert len(loaded.checks) + len(loaded.pools) == 1
 
 
 @pytest.mark.parametrize("file", BAD, ids=of_file)
-def test_a_bad_check_is_refused_with_one_problem_in_the_field_that_is_wrong(file: Path) -> None:
+def test_what_is_bad_is_refused_with_one_problem_in_the_field_that_is_wrong(file: Path) -> None:
     announced = expected(file)
     (problem,) = load_file(file).problems
 

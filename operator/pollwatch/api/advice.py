@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pollwatch.api.check import Check
 from pollwatch.api.http_check import HttpCheck
+from pollwatch.api.pool import ProbePool
 from pollwatch.api.problems import Problem
 
 _CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
@@ -13,6 +14,14 @@ _CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "x-a
 def advice(check: Check) -> tuple[Problem, ...]:
     """Return what the author of a valid Check should know, by field."""
     return () if check.spec.http is None else tuple(_about_http(check.spec.http))
+
+
+def advice_on_pool(pool: ProbePool) -> tuple[Problem, ...]:
+    """Return what the author of a valid ProbePool should know, by field."""
+    if pool.spec.egress.default == "Deny" and not pool.spec.egress.allow:
+        message = "nothing can be reached: all is refused by default, and no rule of allow opens anything"
+        return (Problem(path="spec.egress.default", message=message),)
+    return ()
 
 
 def _about_http(http: HttpCheck) -> Iterator[Problem]:

@@ -89,7 +89,9 @@ class Model(BaseModel):
             model = handler(document)
         except ValidationError as error:
             errors += map(_again, error.errors(include_url=False))
-            errors += _broken(cls.rules, cls._defaults() | document, malformed=True)
+            reported = {each["loc"] for each in errors}
+            rules = tuple(rule for rule in cls.rules if rule.place not in reported)
+            errors += _broken(rules, cls._defaults() | document, malformed=True)
         else:
             errors += _broken(cls.rules, cls._defaults() | document, malformed=False)
             if not errors:
@@ -110,20 +112,19 @@ def _broken(
 ) -> list[InitErrorDetails]:
     """Report the rules that do not hold.
 
-    In a malformed document a rule may meet a value of a wrong type. That is reported
-    already, so such a rule says nothing.
+    In a malformed document a rule may meet a value of a wrong type, or none where one is
+    required. That is reported already, so such a rule says nothing.
     """
     errors = []
     for rule in rules:
         try:
             holds = rule.holds(document)
-        except (TypeError, AttributeError):
+        except (TypeError, AttributeError, KeyError):
             if not malformed:
                 raise
             continue
         if not holds:
-            loc = () if rule.field is None else tuple(rule.field.split("."))
-            errors.append(InitErrorDetails(type=rule.error(), loc=loc, input=None))
+            errors.append(InitErrorDetails(type=rule.error(), loc=rule.place, input=None))
     return errors
 
 

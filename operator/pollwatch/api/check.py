@@ -72,7 +72,7 @@ class CheckSpec(Model):
     pools: Annotated[tuple[PoolName, ...], distinct(least=2, most=MAX_POOLS), Unique("pool")] | None = None
     """Names of ProbePools that all probe, each from its location. Their verdicts are judged together by
     `quorum`."""
-    quorum: Annotated[int, Field(ge=1, le=MAX_POOLS, json_schema_extra={"format": "int32"})] | None = None
+    quorum: Annotated[int, Field(ge=1, json_schema_extra={"format": "int32"})] | None = None
     """How many of `pools` must find the Check Down for it to be Down; where fewer do, it is Degraded.
     When it is not set: more than half of them."""
     http: HttpCheck | None = None

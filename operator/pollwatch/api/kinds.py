@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
 
-from pollwatch.api.check import KIND
+from pollwatch.api.check import KIND as CHECK
 from pollwatch.api.group import API_VERSION, GROUP
+from pollwatch.api.pool import KIND as PROBE_POOL
 from pollwatch.api.problems import Invalid, Problem
 
 _CLOSE = 0.75
@@ -17,6 +18,7 @@ class Kind(Enum):
     """What an object is to us."""
 
     CHECK = auto()
+    PROBE_POOL = auto()
     SECRET = auto()
     CONFIG_MAP = auto()
     LIST = auto()
@@ -28,8 +30,10 @@ class Kind(Enum):
 _FIELDS_OF_OBJECTS = frozenset({"apiVersion", "kind", "metadata", "spec"})
 
 _KINDS = {
-    (API_VERSION, KIND): Kind.CHECK,
-    (API_VERSION, f"{KIND}List"): Kind.LIST,
+    (API_VERSION, CHECK): Kind.CHECK,
+    (API_VERSION, PROBE_POOL): Kind.PROBE_POOL,
+    (API_VERSION, f"{CHECK}List"): Kind.LIST,
+    (API_VERSION, f"{PROBE_POOL}List"): Kind.LIST,
     ("v1", "Secret"): Kind.SECRET,
     ("v1", "ConfigMap"): Kind.CONFIG_MAP,
     ("v1", "List"): Kind.LIST,
@@ -48,7 +52,7 @@ def kind_of(document: Mapping[str, Any]) -> Kind:
     if not isinstance(api_version, str) or not isinstance(kind, str):
         raise Invalid(
             Problem(path=name, message=f"required field is missing, such as {example}")
-            for name, example in (("apiVersion", API_VERSION), ("kind", KIND))
+            for name, example in (("apiVersion", API_VERSION), ("kind", CHECK))
             if not isinstance(document.get(name), str)
         )
     known = _KINDS.get((api_version, kind))
@@ -57,7 +61,7 @@ def kind_of(document: Mapping[str, Any]) -> Kind:
     group = api_version.partition("/")[0]
     if group == GROUP:
         raise Invalid([_unknown(api_version, kind)])
-    if kind == KIND and difflib.SequenceMatcher(None, group, GROUP).ratio() >= _CLOSE:
+    if kind in (CHECK, PROBE_POOL) and difflib.SequenceMatcher(None, group, GROUP).ratio() >= _CLOSE:
         message = f"unknown group {group}, did you mean {API_VERSION}?"
         raise Invalid([Problem(path="apiVersion", message=message)])
     return Kind.OTHER
@@ -66,6 +70,6 @@ def kind_of(document: Mapping[str, Any]) -> Kind:
 def _unknown(api_version: str, kind: str) -> Problem:
     if api_version != API_VERSION:
         return Problem(path="apiVersion", message=f"unknown version {api_version}, must be {API_VERSION}")
-    similar = difflib.get_close_matches(kind, [KIND], n=1)
-    remedy = f"did you mean {KIND}?" if similar else f"{GROUP} has the kind {KIND}"
+    similar = difflib.get_close_matches(kind, [CHECK, PROBE_POOL], n=1)
+    remedy = f"did you mean {similar[0]}?" if similar else f"{GROUP} has the kinds {CHECK} and {PROBE_POOL}"
     return Problem(path="kind", message=f"unknown kind {kind}, {remedy}")

@@ -45,6 +45,7 @@ Labels = Annotated[
 """Labels of a Kubernetes object."""
 
 _WITH_VALUES = ("In", "NotIn")
+_WITHOUT_VALUES = ("Exists", "DoesNotExist")
 
 
 class LabelExpression(Model):
@@ -60,8 +61,11 @@ class LabelExpression(Model):
             field="values",
         ),
         Rule(
-            cel=f"self.operator in {list(_WITH_VALUES)} || !has(self.values) || self.values.size() == 0",
-            holds=lambda expression: expression["operator"] in _WITH_VALUES or not expression.get("values"),
+            cel=f"!(self.operator in {list(_WITHOUT_VALUES)}) ||"
+            " !has(self.values) || self.values.size() == 0",
+            holds=lambda expression: (
+                expression["operator"] not in _WITHOUT_VALUES or not expression.get("values")
+            ),
             message="values have no meaning with the operators Exists and DoesNotExist; remove them",
             field="values",
             reason="FieldValueForbidden",

@@ -1,4 +1,4 @@
-"""Checks, and the Secrets and ConfigMaps they refer to, from files."""
+"""Checks, the Secrets and ConfigMaps they refer to, and ProbePools, from files."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +9,7 @@ from pollwatch.api.data_objects import config_map_data, object_key, secret_data
 from pollwatch.api.documents import Document, Node, UnreadableError, read_documents
 from pollwatch.api.files import SourceFile, read_files
 from pollwatch.api.kinds import Kind, kind_of
+from pollwatch.api.pool import ProbePool, parse_pool
 from pollwatch.api.problems import Invalid, Problem
 
 Data = Mapping[str, bytes]
@@ -38,11 +39,21 @@ class SourcedCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourcedPool:
+    """A valid ProbePool, and where it stands."""
+
+    pool: ProbePool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """What the files hold."""
 
     checks: tuple[SourcedCheck, ...] = ()
     """The valid ones, in the order of the files; no two have the same key."""
+    pools: tuple[SourcedPool, ...] = ()
+    """The valid ones, in the order of the files; no two have the same name."""
     secrets: Mapping[tuple[str, str], Data] = field(default_factory=dict, repr=False)
     """Decoded data by namespace and name."""
     config_maps: Mapping[tuple[str, str], Data] = field(default_factory=dict)
@@ -63,10 +74,11 @@ def load(paths: Sequence[str], *, stdin: BinaryIO) -> Loaded:
             loader.problems.append(source)
         else:
             loader.read(source)
-    if not loader.checks and not loader.problems:
+    if not loader.checks and not loader.pools and not loader.problems:
         loader.problems.append(Problem(path="", message=f"no {KIND} found in {', '.join(paths)}"))
     return Loaded(
         checks=tuple(loader.checks),
+        pools=tuple(loader.pools),
         secrets=loader.secrets,
         config_maps=loader.config_maps,
         problems=tuple(loader.problems),
@@ -78,6 +90,7 @@ class _Loader:
 
     def __init__(self) -> None:
         self.checks: list[SourcedCheck] = []
+        self.pools: list[SourcedPool] = []
         self.secrets: dict[tuple[str, str], Data] = {}
         self.config_maps: dict[tuple[str, str], Data] = {}
         self.problems: list[Problem] = []
@@ -122,6 +135,11 @@ class _Loader:
             self._claim(kind, check.key, place)
             if is_sound:
                 self.checks.append(SourcedCheck(check=check, place=place))
+        elif kind is Kind.PROBE_POOL:
+            pool = parse_pool(place.root.plain())
+            self._claim(kind, ("", pool.name), place)
+            if is_sound:
+                self.pools.append(SourcedPool(pool=pool, place=place))
         elif kind is Kind.SECRET:
             content = place.root.plain()
             key, data = object_key(content), secret_data(content)
@@ -134,10 +152,11 @@ class _Loader:
             self.config_maps[key] = data
 
     def _claim(self, kind: Kind, key: tuple[str, str], place: Place) -> None:
-        """Refuse a second object of the same name, and tell where the first one is."""
+        """Refuse a second object of the same namespace and name, and tell where the first one is."""
         first = self._places.setdefault((kind, *key), place)
         if first is not place:
-            message = f"{key[0]}/{key[1]} is defined already at {first}; rename or remove one of them"
+            name = "/".join(filter(None, key))
+            message = f"{name} is defined already at {first}; rename or remove one of them"
             raise Invalid([Problem(path="metadata.name", message=message)])
 
 

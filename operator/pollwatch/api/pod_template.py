@@ -247,7 +247,7 @@ class PodTemplate(Model):
         Annotated[
             str,
             Field(min_length=1, max_length=512),
-            matching(r"^[!-~]+$", "must be the reference of a container image, without spaces"),
+            matching(r"^[!-~]*$", "must be the reference of a container image, without spaces"),
         ]
         | None
     ) = None

@@ -43,6 +43,11 @@ class Rule:
     """In `Model.rules`: the field that is to blame; `None`: the object itself."""
     reason: CelReason = "FieldValueInvalid"
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The way to the field that is to blame."""
+        return () if self.field is None else tuple(self.field.split("."))
+
     def validation(self) -> dict[str, str]:
         """The entry of `x-kubernetes-validations`."""
         entry = {"rule": self.cel, "message": self.message}

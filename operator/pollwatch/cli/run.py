@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from pollwatch.cli.embedded import DEFAULT_LISTEN, Display, Embedded
 from pollwatch.cli.errors import BadInputError, one_line_errors
 from pollwatch.cli.once import all_up, probe_once, results_document, results_table
 from pollwatch.cli.reload import follow
-from pollwatch.cli.sources import Sources, standard_input
+from pollwatch.cli.sources import Reading, Sources, standard_input
 from pollwatch.cli.terminal import abandon, console, show, shows_tables, unwritable, write
 from pollwatch.plan.checks import Plan
 from pollwatch.probes.network import system_network
@@ -100,9 +100,11 @@ def command(
     """
     settings = Settings(listen=listen, hosts=hosts, as_json=output == "json")
     sources = Sources(paths, secrets_dir=secrets_dir, stdin=standard_input())
-    plan = first_plan(sources)
+    reading = first_reading(sources)
     if once:
-        results = uvloop.run(_probe_once(plan, hosts))
+        for note in reading.notes:
+            click.echo(note, err=True)
+        results = uvloop.run(_probe_once(reading.plan, hosts))
         if settings.as_json:
             write(sys.stdout, dumps(results_document(results), indent=2) + "\n")
         else:
@@ -114,10 +116,10 @@ def command(
         await asyncio.sleep(seconds or 0)
 
     with one_line_errors():
-        uvloop.run(probe(sources, plan, settings, story=wait if seconds else None))
+        uvloop.run(probe(sources, reading, settings, story=wait if seconds else None))
 
 
-def first_plan(sources: Sources) -> Plan:
+def first_reading(sources: Sources) -> Reading:
     """Read the files for the first time.
 
     Raises:
@@ -126,15 +128,17 @@ def first_plan(sources: Sources) -> Plan:
     reading = sources.read()
     if reading.problems:
         raise BadInputError([str(problem) for problem in reading.problems])
-    return reading.plan
+    return reading
 
 
-async def probe(sources: Sources, plan: Plan, settings: Settings, *, story: Story | None = None) -> None:
+async def probe(
+    sources: Sources, reading: Reading, settings: Settings, *, story: Story | None = None
+) -> None:
     """Probe until a signal comes or the story ends, and say what came of it.
 
     Args:
-        sources: Where the plan came from; followed from now on.
-        plan: What to begin with.
+        sources: Where the reading came from; followed from now on.
+        reading: What to begin with.
         settings: How it is shown.
         story: Goes on beside it, and ends it.
 
@@ -148,11 +152,11 @@ async def probe(sources: Sources, plan: Plan, settings: Settings, *, story: Stor
     try:
         run = Embedded(network, listen=settings.listen, histories=table, max_in_flight=prepare_process())
         await run.start()
-        run.apply(plan)
+        run.apply(reading.plan)
         display: Display = LiveTable(out, run.view) if table else _lines(run, as_json=settings.as_json)
         await run.run(
             display,
-            _greet(run, asked=settings.listen is not None),
+            _greet(run, reading.notes, asked=settings.listen is not None),
             follow(sources, run),
             until=story(run) if story is not None else None,
         )
@@ -186,11 +190,13 @@ def _lines(run: Embedded, *, as_json: bool) -> LineStream:
     return LineStream(sys.stdout, sys.stderr, line=line, notes=not as_json, lost=lost)
 
 
-async def _greet(run: Embedded, *, asked: bool) -> None:
-    """Say where the metrics are."""
+async def _greet(run: Embedded, notes: Iterable[str], *, asked: bool) -> None:
+    """Say where the metrics are, and what there is to know of the files."""
     run.note(f"probing {count(len(run.plan.checks), 'Check')}, metrics at {run.metrics_url}")
     if not asked and not run.metrics_url.startswith(f"http://{DEFAULT_LISTEN}/"):
         run.note(f"{DEFAULT_LISTEN} is taken, so another port serves the metrics; choose one with --listen")
+    for note in notes:
+        run.note(note)
 
 
 async def _probe_once(plan: Plan, hosts: Path | None) -> tuple[CheckResult, ...]:

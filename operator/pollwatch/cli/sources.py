@@ -2,13 +2,13 @@
 
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from pollwatch.api.files import MAX_FILE_BYTES, STDIN, files_at
-from pollwatch.api.load import load
+from pollwatch.api.load import Loaded, load
 from pollwatch.api.problems import Problem
 from pollwatch.compile.plan import compile_checks
 from pollwatch.compile.resources import GivenResources, Resources
@@ -29,6 +29,8 @@ class Reading:
     """Whatever is right; to be used only when there are no problems."""
     problems: tuple[Problem, ...] = ()
     """All that is wrong, by file and line."""
+    notes: tuple[str, ...] = ()
+    """What a user should know of what is right."""
 
 
 class Sources:
@@ -71,7 +73,19 @@ class Sources:
             for problem in compilation.rejected.get(sourced.check.key, ())
         )
         problems = sorted((*loaded.problems, *rejections), key=lambda problem: problem.place)
-        return Reading(plan=compilation.plan, problems=tuple(problems))
+        if not loaded.checks and not problems:
+            problems.append(Problem(path="", message=_only_pools(paths)))
+        return Reading(plan=compilation.plan, problems=tuple(problems), notes=tuple(_notes(loaded)))
+
+
+def _only_pools(paths: Sequence[str]) -> str:
+    return f"no Check found in {', '.join(paths)}: ProbePools alone probe nothing"
+
+
+def _notes(loaded: Loaded) -> Iterator[str]:
+    names_pools = (sourced.check.spec.pool or sourced.check.spec.pools for sourced in loaded.checks)
+    if loaded.pools or any(names_pools):
+        yield "without a cluster there are no pools: every Check is probed from here, whatever pool it names"
 
 
 def _holds_files(path: Path) -> bool:

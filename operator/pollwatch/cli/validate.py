@@ -1,4 +1,4 @@
-"""`pollwatch validate`: say what is wrong in Check files, before a cluster does."""
+"""`pollwatch validate`: say what is wrong in files of Checks and ProbePools, before a cluster does."""
 
 import json
 import sys
@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 import click
 
-from pollwatch.api.advice import advice
+from pollwatch.api.advice import advice, advice_on_pool
 from pollwatch.api.conditions import AcceptedReason
 from pollwatch.api.load import Loaded, load
 from pollwatch.api.problems import Problem
+from pollwatch.cli.display.words import count
 from pollwatch.cli.errors import BAD_INPUT
 from pollwatch.cli.sources import standard_input
 from pollwatch.cli.terminal import write
@@ -61,7 +62,7 @@ class Finding:
     help="How the findings are written.",
 )
 def command(paths: tuple[str, ...], secrets_dir: Path | None, *, strict: bool, output: str) -> None:
-    """Say what is wrong in Check files.
+    """Say what is wrong in files of Checks and ProbePools.
 
     PATH is a file, a folder (its .yaml, .yml and .json files, with those of all folders in it)
     or - for standard input. Objects of other kinds are skipped.
@@ -70,10 +71,11 @@ def command(paths: tuple[str, ...], secrets_dir: Path | None, *, strict: bool, o
     expressions compile, are the Secrets and ConfigMaps there and usable? Those may stand in the
     same files. One that does not is a warning only, since the cluster may have it.
 
-    With -o json: {"checks": how many are valid, "findings": [{"severity": "error" or "warning",
-    "file", "line", "path", "message", "reason"}]}; file and line are null where there is none.
+    With -o json: {"checks": how many are valid, "pools": how many are valid, "findings":
+    [{"severity": "error" or "warning", "file", "line", "path", "message", "reason"}]}; file and
+    line are null where there is none.
 
-    Exits with 0 when all Checks are valid, and with 2 when one is not.
+    Exits with 0 when all is valid, and with 2 when something is not.
     """
     loaded = load(paths, stdin=standard_input())
     given = GivenResources(secrets=loaded.secrets, config_maps=loaded.config_maps)
@@ -93,13 +95,13 @@ def command(paths: tuple[str, ...], secrets_dir: Path | None, *, strict: bool, o
         for finding in findings:
             click.echo(finding, err=True)
         if not errors:
-            write(sys.stdout, _summary(len(loaded.checks), len(findings)) + "\n")
+            write(sys.stdout, _summary(loaded, len(findings)) + "\n")
     if errors:
         raise SystemExit(BAD_INPUT)
 
 
 def _findings(loaded: Loaded, resources: Resources, elsewhere: set[AcceptedReason]) -> Iterator[Finding]:
-    """Judge all Checks.
+    """Judge all Checks and ProbePools.
 
     Args:
         loaded: What the files hold.
@@ -117,17 +119,24 @@ def _findings(loaded: Loaded, resources: Resources, elsewhere: set[AcceptedReaso
                 yield Finding(severity=severity, problem=sourced.place.locate(problem))
         for problem in advice(sourced.check):
             yield Finding(severity="warning", problem=sourced.place.locate(problem))
+    for pool in loaded.pools:
+        for problem in advice_on_pool(pool.pool):
+            yield Finding(severity="warning", problem=pool.place.locate(problem))
 
 
 def _as_json(loaded: Loaded, findings: list[Finding]) -> str:
     document = {
         "checks": len(loaded.checks),
+        "pools": len(loaded.pools),
         "findings": [finding.document() for finding in findings],
     }
     return json.dumps(document, indent=2)
 
 
-def _summary(checks: int, warnings: int) -> str:
-    verb = "Check is" if checks == 1 else "Checks are"
-    noted = f", with {warnings} warning{'s' if warnings != 1 else ''}" if warnings else ""
-    return f"{checks} {verb} valid{noted}"
+def _summary(loaded: Loaded, warnings: int) -> str:
+    """Count what is valid; at least one thing is."""
+    numbers = ((len(loaded.checks), "Check"), (len(loaded.pools), "ProbePool"))
+    counted = " and ".join(count(number, kind) for number, kind in numbers if number)
+    verb = "is" if sum(number for number, _ in numbers) == 1 else "are"
+    noted = f", with {count(warnings, 'warning')}" if warnings else ""
+    return f"{counted} {verb} valid{noted}"
