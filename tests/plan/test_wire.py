@@ -60,7 +60,8 @@ REPORT = WorkerReport(
     keys=("0a1b2c3d", "4e5f6071"),
 )
 
-names = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "), max_size=50)
+printable = st.characters(exclude_categories=["C"]).filter(str.isprintable)
+names = st.text(printable, max_size=50)
 times = st.floats(0, 4e9)
 integers = st.integers(0, MAX_INTEGER)
 reports = st.builds(
@@ -99,7 +100,7 @@ def states(draw: st.DrawFn) -> CheckState:
         up=draw(st.integers(0, total)),
         reason=reason,
         address=draw(names) if reason else "",
-        evidence=draw(st.text(max_size=MAX_EVIDENCE)) if reason else "",
+        evidence=draw(st.text(printable, max_size=MAX_EVIDENCE)) if reason else "",
     )
 
 
@@ -219,7 +220,7 @@ def test_a_head_with_anything_in_it_is_read_or_refused(value: Any, field: str) -
     assert field != "report" or isinstance(value, dict)
 
 
-@pytest.mark.parametrize("trick", ["\x1b[2J", "line\nbreak", "\ud800", "\u202e"])
+@pytest.mark.parametrize("trick", ["\x1b[2J", "\n", "\ud800", "\u202e"])
 def test_what_would_steer_a_terminal_or_cannot_be_encoded_is_blanked_out(trick: str) -> None:
     document = json.loads(state_line(STATE)) | {"evidence": f"expected{trick}2xx"}
     evidence = read_state(json.dumps(document).encode()).evidence
