@@ -11,8 +11,10 @@ import pytest
 
 from pollwatch.api.check import parse_check
 from pollwatch.api.crd import Resource, crd_yaml
+from pollwatch.api.pool import parse_pool
 from pollwatch.api.resources import RESOURCES
-from tests.api.documents import check_document
+from tests.api.documents import check_document, pool_document
+from tests.cluster.apiclient import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,6 +149,101 @@ def test_the_api_server_fills_in_the_defaults_that_we_fill_in(
 
     assert stored["spec"]["http"]["expect"] == {"statuses": ["2xx"], "maxBodyBytes": 1048576}
     assert parse_check(stored).spec == parse_check(document).spec
+
+
+@pytest.fixture
+def pool(control_plane: ControlPlane) -> Iterator[str]:
+    """The path of a pool of two workers; a pool is in no namespace, so it is deleted in the end."""
+    document = pool_document(replicas=2)
+    document["metadata"] = {"generateName": "test-"}
+    made = control_plane.admin.post(f"{API}/probepools", document)
+    path = f"{API}/probepools/{made['metadata']['name']}"
+    yield path
+    control_plane.admin.delete(path)
+
+
+def test_pools_are_in_no_namespace_and_have_a_short_name_and_a_scale(control_plane: ControlPlane) -> None:
+    known = {each["name"]: each for each in control_plane.admin.get(API)["resources"]}
+
+    assert not known["probepools"]["namespaced"]
+    assert known["probepools"]["shortNames"] == ["pp"]
+    assert known["probepools"]["categories"] == ["pollwatch"]
+    assert {"probepools/status", "probepools/scale"} <= known.keys()
+
+
+def test_kubectl_get_shows_what_an_on_call_person_asks_of_a_pool(
+    control_plane: ControlPlane, pool: str
+) -> None:
+    def condition(kind: str, status: str, reason: str) -> dict[str, str]:
+        time = "2016-11-09T01:00:00Z"
+        return {
+            "type": kind,
+            "status": status,
+            "reason": reason,
+            "message": f"{reason}.",
+            "lastTransitionTime": time,
+        }
+
+    status = {
+        "summary": "1/2",
+        "checks": 10,
+        "targets": 30,
+        "probesPerSecond": 3,
+        "utilisationPercent": 12,
+        "latenessMilliseconds": 4,
+        "reason": "Unschedulable",
+        "message": "No node takes pod probepool-east-1-0: 3 Insufficient cpu. Add nodes or ask for less.",
+        "conditions": [
+            condition("Accepted", "True", "Accepted"),
+            condition("Ready", "False", "Unschedulable"),
+            condition("Delivered", "True", "Delivered"),
+            condition("FeedIntact", "True", "Intact"),
+        ],
+    }
+    control_plane.admin.patch(f"{pool}/status", {"status": status})
+
+    table = as_kubectl_gets_it(control_plane, pool)
+    columns = [(column["name"], column["priority"]) for column in table["columnDefinitions"]]
+    (row,) = table["rows"]
+    shown = dict(zip([name for name, _ in columns], row["cells"], strict=True))
+    at_a_glance = {name: shown[name] for name, priority in columns if priority == 0}
+    assert at_a_glance | {"Name": "", "Age": ""} == {
+        "Name": "",
+        "Ready": "False",
+        "Replicas": "1/2",
+        "Checks": 10,
+        "Targets": 30,
+        "Probes/s": 3,
+        "Util%": 12,
+        "Late-ms": 4,
+        "Age": "",
+    }
+    assert {name: shown[name] for name, priority in columns if priority == 1} == {
+        "Delivered": "True",
+        "Reason": "Unschedulable",
+        "Message": status["message"],
+    }
+
+
+def test_kubectl_scale_sets_the_number_of_workers(control_plane: ControlPlane, pool: str) -> None:
+    control_plane.admin.patch(f"{pool}/scale", {"spec": {"replicas": 5}})
+
+    assert control_plane.admin.get(pool)["spec"]["replicas"] == 5
+
+
+def test_a_pool_that_sizes_itself_cannot_be_scaled_by_hand(control_plane: ControlPlane, pool: str) -> None:
+    control_plane.admin.patch(pool, {"spec": {"replicas": None, "autosize": {"max": 4}}})
+
+    with pytest.raises(ApiError, match="replicas and autosize must not both be set"):
+        control_plane.admin.patch(f"{pool}/scale", {"spec": {"replicas": 5}})
+
+
+def test_the_api_server_fills_in_the_defaults_of_a_pool_that_we_fill_in(control_plane: ControlPlane) -> None:
+    document = pool_document()
+    stored = control_plane.admin.post(f"{API}/probepools", document, dryRun="All")
+
+    assert stored["spec"] == {"egress": {"default": "Allow"}, "maxProbesPerSecondPerHost": 50, "template": {}}
+    assert parse_pool(stored).spec == parse_pool(document).spec
 
 
 def as_kubectl_gets_it(control_plane: ControlPlane, path: str) -> dict[str, Any]:
