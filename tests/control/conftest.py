@@ -12,11 +12,16 @@ import pytest
 
 from tests.cluster.apiclient import documents_in
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.processes.local_node import LocalNode
 from tests.cluster.waiting import wait_until
-from tests.control.operators import CHECKS, RunningOperator, running_operator
+from tests.control.operators import CHECKS, POOLED, RunningOperator, running_operator
+from tests.control.pool_stage import SYSTEM_NAMESPACE, WORKER_IMAGE, Pools, worker_image
+from tests.support.counting_site import HOSTS, CountingSite, counting_site
 from tests.support.sites import Site, running_site
 
 RBAC = Path(__file__).parents[2] / "manifests" / "rbac"
+
+EXAMPLE_HOST = "www.public.example"
 
 StartOperator = Callable[..., RunningOperator]
 
@@ -41,6 +46,57 @@ def start_operator(cluster: ControlPlane, tmp_path: Path) -> Iterator[StartOpera
             return running.enter_context(running_operator(kubeconfig, folder, *arguments))
 
         yield start
+
+
+@pytest.fixture
+def pools(cluster: ControlPlane) -> Iterator[Pools]:
+    """The ProbePools of the cluster: none at first, and none is left."""
+    pools = Pools(cluster)
+    pools.clear()
+    yield pools
+    pools.clear()
+
+
+@pytest.fixture
+def node(cluster: ControlPlane, pools: Pools, tmp_path: Path) -> Iterator[LocalNode]:
+    """Runs the workers of all pools; `www.public.example` is three servers to them."""
+    del pools  # They are cleared when no worker runs any more.
+    image = worker_image(tmp_path / "image", {EXAMPLE_HOST: HOSTS})
+    with LocalNode(
+        cluster,
+        namespace=SYSTEM_NAMESPACE,
+        folder=tmp_path / "node",
+        images={WORKER_IMAGE: image},
+        links=True,
+    ) as node:
+        yield node
+
+
+@pytest.fixture
+def start_pooled(
+    cluster: ControlPlane, node: LocalNode, namespace: str, tmp_path: Path
+) -> Iterator[StartOperator]:
+    """Starts operators that have their workers in pools; they end with the test, before the workers."""
+    del node
+    kubeconfig = cluster.kubeconfig(cluster.service_account_token("pollwatch-system", "pollwatch"))
+    with ExitStack() as running:
+
+        def start(*arguments: str) -> RunningOperator:
+            folder = tmp_path / f"operator-{len(list(tmp_path.glob('operator-*')))}"
+            folder.mkdir()
+            operator = running_operator(
+                kubeconfig, folder, f"--namespace={namespace}", *arguments, mode=POOLED
+            )
+            return running.enter_context(operator)
+
+        yield start
+
+
+@pytest.fixture
+def counted(tmp_path: Path) -> Iterator[CountingSite]:
+    """A site that remembers when it was asked for what."""
+    with counting_site(tmp_path) as site:
+        yield site
 
 
 @contextmanager

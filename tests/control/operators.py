@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,13 @@ import httpx
 
 from tests.cluster.process import Program
 from tests.cluster.waiting import wait_until
+from tests.control.pool_stage import SYSTEM_NAMESPACE, WORKER_IMAGE
 
 POLLWATCH = Path(sys.executable).with_name("pollwatch")
+
+EMBEDDED = ("--embedded",)
+POOLED = (f"--system-namespace={SYSTEM_NAMESPACE}", f"--worker-image={WORKER_IMAGE}")
+"""How an operator is started that has its workers in pools."""
 
 CHECKS = "/apis/pollwatch.dev/v1alpha1"
 
@@ -61,6 +66,17 @@ class RunningOperator:
                 found[name] = float(value)
         return found
 
+    def leads(self) -> bool:
+        """Whether it is the leader, as its metrics say; not while it is gone."""
+        try:
+            return self.series("pollwatch_operator_leader") == {"pollwatch_operator_leader": 1.0}
+        except httpx.TransportError:
+            return False
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self._program.kill()
+
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """The process stands still (SIGSTOP) inside the `with` block."""
@@ -77,19 +93,16 @@ class RunningOperator:
 
 @contextmanager
 def running_operator(
-    kubeconfig: Path, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
+    kubeconfig: Path,
+    folder: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    mode: Sequence[str] = EMBEDDED,
 ) -> Iterator[RunningOperator]:
     """An operator that is ready, for the time of the block; its log is `operator.log` in the folder."""
     program = Program(
         "operator",
-        [
-            POLLWATCH,
-            "operator",
-            "--embedded",
-            "--listen=127.0.0.1:0",
-            f"--kubeconfig={kubeconfig}",
-            *arguments,
-        ],
+        [POLLWATCH, "operator", *mode, "--listen=127.0.0.1:0", f"--kubeconfig={kubeconfig}", *arguments],
         log=folder / "operator.log",
         environment=environment,
     )

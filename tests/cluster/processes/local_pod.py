@@ -123,6 +123,10 @@ class LocalPod:
         """The folder of a volume."""
         return self._folder / "volumes" / name
 
+    def volumes(self) -> list[Path]:
+        """The folders of all its volumes."""
+        return sorted((self._folder / "volumes").iterdir())
+
     def secrets_changed(self) -> None:
         """Have the volumes looked after."""
         self._secrets_changed.set()

@@ -1,0 +1,52 @@
+"""What a server's record of requests says about who probed it: gaps, doubles, phases.
+
+Times are those of one target, seconds, in order; a period is that of its Check.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_STILL_THE_SAME_SPELL = 1.5
+"""Periods between two doubles that belong together."""
+
+
+def longest_gap(times: Sequence[float], *, begin: float, end: float) -> float:
+    """The longest time without a request between `begin` and `end`."""
+    inside = [at for at in times if begin < at < end]
+    return max(later - earlier for earlier, later in pairwise([begin, *inside, end]))
+
+
+def doubled_for(times: Sequence[float], period: float) -> float:
+    """For how long, at a stretch, more than one prober was at work.
+
+    A double is a request within half a period of the one before: a prober alone is that early
+    only with its first probe of a target, which it makes soon and then in its phase.
+    """
+    doubles = [later for earlier, later in pairwise(times) if later - earlier < period / 2]
+    longest = 0.0
+    begin = last = -math.inf
+    for double in doubles:
+        if double - last > _STILL_THE_SAME_SPELL * period:
+            begin = double
+        last = double
+        longest = max(longest, last - begin)
+    return longest
+
+
+def phase(times: Sequence[float], period: float) -> float:
+    """Where in the period the requests are, as a fraction of it: the middle one, around the circle."""
+    fractions = [at / period % 1.0 for at in times]
+    return min(fractions, key=lambda one: statistics.fmean(distance(one, other) for other in fractions))
+
+
+def distance(one: float, other: float) -> float:
+    """Between two phases, 0 to 0.5."""
+    apart = abs(one - other) % 1.0
+    return min(apart, 1.0 - apart)
