@@ -23,6 +23,8 @@ from pollwatch.worker.feed import Feed
 from pollwatch.worker.guard import admitted
 from pollwatch.worker.keys import Keys
 
+MAX_FIELDS = 10
+"""In a query."""
 LONGEST_WAIT = 30.0
 """Seconds that a reader may wait for news."""
 MAX_READERS = 8
@@ -67,11 +69,11 @@ def read_question(query: str) -> Question:
     Raises:
         QuestionError: A value is out of its range. The message is one line.
     """
-    fields = dict(parse_qsl(query, max_num_fields=10))
     try:
+        fields = dict(parse_qsl(query, max_num_fields=MAX_FIELDS))
         after, wait = int(fields.get("after", "0")), float(fields.get("wait", "0"))
     except ValueError as error:
-        raise QuestionError("after and wait must be numbers") from error
+        raise QuestionError("write instance=ID&after=CURSOR&wait=SECONDS, with numbers") from error
     if after < 0 or not 0.0 <= wait <= LONGEST_WAIT:
         raise QuestionError(f"after must be 0 or more, and wait 0 to {LONGEST_WAIT:g} seconds")
     return Question(fields.get("instance", ""), after, wait)
