@@ -1,36 +1,25 @@
 """The link from the leading operator to one worker: its feed is read, its plan delivered."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Protocol
 
 import httpx
 
 from pollwatch.control.data_plane import Found
+from pollwatch.control.link_problems import LinkProblem, LinkReason, plan_problem
 from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.peer import Peer
+from pollwatch.control.puller import Puller
+from pollwatch.control.pusher import Pusher
 from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.clock import Clock
+from pollwatch.plan.codec import EncodedPlan
 from pollwatch.plan.reports import WorkerReport
 from pollwatch.worker.keys import Keys
 
-
-class LinkReason(StrEnum):
-    """Why a worker does not have its plan, or cannot be heard: reasons of condition `Delivered`."""
-
-    PLAN_REFUSED = "PlanRefused"
-    UNSUPPORTED_FORMAT = "UnsupportedFormat"
-    TOKEN_MISMATCH = "TokenMismatch"  # noqa: S105 - a reason, not a password
-    UNREACHABLE = "Unreachable"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkProblem:
-    """What is wrong with a link."""
-
-    reason: LinkReason
-    message: str
-    """For people, in one line: what is wrong, and what to do."""
+__all__ = ["LinkProblem", "LinkReason", "LinkState", "WorkerLink", "feed_client"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +39,6 @@ class LinkState:
     """When that was noticed last, Unix seconds."""
     live_revision: int = 0
     """Of the plan that it probes by; 0: none, or not heard yet."""
-
-
-class Deliverable(Protocol):
-    """A plan, encoded: `pollwatch.plan.codec.EncodedPlan`."""
-
-    @property
-    def parts(self) -> tuple[bytes, ...]:
-        """The payload."""
-        ...
-
-    def header(self, revision: int) -> bytes:
-        """Give the header, in one line."""
-        ...
 
 
 class WorkerLink:
@@ -99,27 +75,83 @@ class WorkerLink:
             clock: now.
             random: numbers in [0, 1), for jitter.
         """
-        raise NotImplementedError
+        self._peer = Peer(
+            pool=pool,
+            worker=worker,
+            address=address,
+            keys=keys,
+            client=client,
+            metrics=metrics,
+            clock=clock,
+            random=random,
+        )
+        self._heard = heard
+        self._puller = Puller(self._peer, owns=owns, found=found, changed=self._pulled)
+        self._pusher = Pusher(
+            self._peer, report=lambda: self._puller.report, learned=self._puller.learned, changed=heard
+        )
 
     @property
     def state(self) -> LinkState:
         """How the link is now."""
-        raise NotImplementedError
+        puller, report = self._puller, self._puller.report
+        return LinkState(
+            report=report,
+            heard_at=puller.heard_at,
+            lag=puller.lag,
+            problem=self._problem(report),
+            lost=puller.lost,
+            lost_at=puller.lost_at,
+            live_revision=report.plan.revision if report is not None else 0,
+        )
 
-    def deliver(self, plan: Deliverable, revision: int) -> None:
+    def deliver(self, plan: EncodedPlan, revision: int) -> None:
         """Push a plan that was written to its Secret; the newest one only, until it is live."""
-        raise NotImplementedError
+        self._pusher.deliver(plan, revision)
+
+    def nudge(self) -> None:
+        """Look again: the worker's address or its keys may have changed."""
+        self._puller.nudge()
+        self._pusher.nudge()
 
     async def run(self) -> None:
         """Read the feed and push plans, for ever. Cancelled by its owner when the worker goes."""
-        raise NotImplementedError
+        metrics, names = self._peer.metrics, (self._peer.pool, self._peer.worker)
+        metrics.feed_lag.labels(*names).set_function(lambda: self._puller.lag)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._puller.run())
+                group.create_task(self._pusher.run())
+        finally:
+            for family in (
+                metrics.feed_lag,
+                metrics.feed_lost,
+                metrics.feed_errors,
+                metrics.worker_restarts,
+            ):
+                with contextlib.suppress(KeyError):
+                    family.remove(*names)
+
+    def _pulled(self) -> None:
+        self._pusher.heard()
+        self._heard()
+
+    def _problem(self, report: WorkerReport | None) -> LinkProblem | None:
+        """What has to be mended first."""
+        if self._puller.problem is not None:
+            return self._puller.problem
+        if report is not None:
+            problem = plan_problem(self._peer.worker, report.version, report.plan)
+            if problem is not None:
+                return problem
+        return self._pusher.problem
 
 
 def feed_client() -> httpx.AsyncClient:
-    """Make the client that all links share: no proxies, no HTTP/2, no redirects."""
+    """Make the client that all links share: HTTP/1.1, straight to the Pods, no redirects."""
     return httpx.AsyncClient(
+        # A proxy is for the way out of the cluster.
         trust_env=False,
         follow_redirects=False,
-        timeout=httpx.Timeout(5.0),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
     )

@@ -1,0 +1,214 @@
+"""Reads a worker's feed, and goes on from where it was."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from pollwatch.control.data_plane import Found
+from pollwatch.control.feed_page import (
+    BadFeedError,
+    FeedError,
+    Page,
+    UnauthorizedError,
+    at_latest,
+    read_page,
+)
+from pollwatch.control.link_problems import LinkProblem, bad_feed, token_mismatch, unreachable
+from pollwatch.control.peer import LOOK_FOR_ADDRESS, PATIENCE, Peer, by_acceptance
+from pollwatch.control.slices import Slices
+from pollwatch.plan.checks import CheckKey
+from pollwatch.plan.reports import PlanReport, WorkerReport
+from pollwatch.plan.states import CheckState
+
+WAIT = 20.0
+"""Seconds that a read waits for news at the worker."""
+
+INTERVAL = 0.1
+"""Seconds from one read to the next, at least: a worker that was taken over must not keep us busy."""
+
+
+class Puller:
+    """The feed of one worker. Its attributes are for `links` to read."""
+
+    def __init__(
+        self,
+        peer: Peer,
+        *,
+        owns: Callable[[CheckKey], bool],
+        found: Callable[[Found], None],
+        changed: Callable[[], None],
+    ) -> None:
+        """Begin without a cursor: the worker tells all it has.
+
+        Args:
+            peer: the worker.
+            owns: whether it was given a Check.
+            found: takes in what it found, oldest first.
+            changed: called when an attribute changed.
+        """
+        self.report: WorkerReport | None = None
+        """The last one; `None`: it has not been heard yet."""
+        self.heard_at: float | None = None
+        """When it answered last, Unix seconds."""
+        self.lost = 0
+        """States that were overwritten before they were read."""
+        self.lost_at: float | None = None
+        """When that was noticed last, Unix seconds."""
+        self.problem: LinkProblem | None = None
+        self._peer = peer
+        self._owns = owns
+        self._found = found
+        self._changed = changed
+        self._cursor = 0
+        self._delay = 0.0
+        """How old the last news was when it came, seconds."""
+        self._failing_since: float | None = None
+        """Since when no read succeeded, monotonic seconds."""
+        self._moved = asyncio.Event()
+        self._log = structlog.get_logger("pollwatch.links").bind(pool=peer.pool, worker=peer.worker)
+
+    @property
+    def lag(self) -> float:
+        """How far behind the worker our knowledge is, seconds; grows while it cannot be heard."""
+        if self._failing_since is None:
+            return self._delay
+        return self._delay + self._peer.clock.monotonic() - self._failing_since
+
+    def nudge(self) -> None:
+        """Look again: the worker's address or its keys may have changed."""
+        self._moved.set()
+
+    def learned(self, plan: PlanReport) -> None:
+        """Take in what the worker said of its plan when that was pushed."""
+        if self.report is not None:
+            self.report = replace(self.report, plan=plan)
+            self._changed()
+
+    async def run(self) -> None:
+        """Read, for ever."""
+        clock = self._peer.clock
+        failures = 0
+        while True:
+            started = clock.monotonic()
+            address = self._peer.address()
+            if address is None:
+                # That is the workload's trouble, and its own conditions tell of it.
+                self._failing_since = self._failing_since or started
+                await self._rest(LOOK_FOR_ADDRESS)
+                continue
+            try:
+                page = await self._unless_moved(self._read(address), address)
+            except FeedError as error:
+                failures += 1
+                self._failed(error, started)
+                await self._rest(self._peer.delay(failures))
+                continue
+            failures = 0
+            if page is not None:
+                await self._take(page)
+                await asyncio.sleep(max(0.0, started + INTERVAL - clock.monotonic()))
+
+    async def _read(self, address: str) -> Page:
+        """Read a page, showing one key after the other until one is accepted."""
+        refusal = UnauthorizedError("there is none to show yet")
+        report = self.report
+        for token in by_acceptance(self._peer.keys().feed_tokens, report.keys if report is not None else ()):
+            try:
+                return await read_page(
+                    self._peer.client,
+                    address,
+                    token,
+                    instance=report.instance if report is not None else "",
+                    after=self._cursor,
+                    # What was silent is asked for a word at once.
+                    wait=WAIT if self._failing_since is None else 0.0,
+                    owns=self._owns,
+                    clock=self._peer.clock,
+                )
+            except UnauthorizedError as error:
+                refusal = error
+        raise refusal
+
+    async def _unless_moved(self, reading: Coroutine[Any, Any, Page], address: str) -> Page | None:
+        """Wait for a page, but not from a place where the worker is no longer: then `None`."""
+        task = asyncio.ensure_future(reading)
+        try:
+            while not task.done():
+                self._moved.clear()
+                moved = asyncio.ensure_future(self._moved.wait())
+                await asyncio.wait({task, moved}, return_when=asyncio.FIRST_COMPLETED)
+                moved.cancel()
+                if not task.done() and self._peer.address() != address:
+                    return None
+            return await task
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, unless there is something new to try."""
+        self._moved.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._moved.wait()
+
+    def _failed(self, error: FeedError, started: float) -> None:
+        peer = self._peer
+        peer.metrics.feed_errors.labels(peer.pool, peer.worker).inc()
+        self._failing_since = self._failing_since or started
+        if isinstance(error, UnauthorizedError):
+            problem = token_mismatch(peer.worker, str(error))
+        elif isinstance(error, BadFeedError):
+            problem = bad_feed(peer.worker, str(error))
+        elif peer.clock.monotonic() - self._failing_since < PATIENCE:
+            return
+        else:
+            problem = unreachable(peer.worker, str(error))
+        if self.problem is None:
+            self._log.warning(
+                "the feed cannot be read; trying again", reason=problem.reason, error=str(error)
+            )
+        if self.problem != problem:
+            self.problem = problem
+            self._changed()
+
+    async def _take(self, page: Page) -> None:
+        peer, report = self._peer, page.head.report
+        if self.problem is not None:
+            self._log.info("the feed is read again")
+        if self.report is not None and self.report.instance != report.instance:
+            peer.metrics.worker_restarts.labels(peer.pool, peer.worker).inc()
+            self._log.info("worker was started anew", version=report.version)
+        now = peer.clock.time()
+        lost = page.head.lost + page.overflowed
+        if lost:
+            peer.metrics.feed_lost.labels(peer.pool, peer.worker).inc(lost)
+            self.lost, self.lost_at = self.lost + lost, now
+            self._log.warning("the feed overflowed: transitions are lost, verdicts are not", states=lost)
+        self.problem, self._failing_since = None, None
+        self.report, self._cursor, self.heard_at = report, page.cursor, now
+        self._delay = _age(page, now)
+        peer.metrics.feed_states.labels(peer.pool).inc(len(page.history) + len(page.newest))
+        self._changed()
+        slices = Slices(peer.clock)
+        for state in page.history:
+            self._found(Found(pool=peer.pool, state=state, history=True))
+            await slices.breathe()
+        for state in page.newest:
+            self._found(Found(pool=peer.pool, state=at_latest(state, now)))
+            await slices.breathe()
+
+
+def _age(page: Page, now: float) -> float:
+    """Give how old the oldest news of a page is, seconds; a snapshot is no news."""
+    if page.head.snapshot:
+        return 0.0
+    return max(0.0, now - min((state.at for state in _states(page)), default=now))
+
+
+def _states(page: Page) -> tuple[CheckState, ...]:
+    return page.history + page.newest
