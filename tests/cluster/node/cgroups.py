@@ -7,11 +7,11 @@ import os
 import time
 from pathlib import Path
 
-_ROOT = Path("/sys/fs/cgroup")
+ROOT = Path("/sys/fs/cgroup")
 _REMOVAL_SECONDS = 10.0
 
 
-def create(name: str, root: Path = _ROOT) -> None:
+def create(name: str, root: Path = ROOT) -> None:
     """Make a control group in every hierarchy: the one of version 2, or each controller's of version 1."""
     for hierarchy in _hierarchies(root):
         folder = hierarchy / name
@@ -22,7 +22,7 @@ def create(name: str, root: Path = _ROOT) -> None:
                 (folder / file).write_text((hierarchy / file).read_text())
 
 
-def remove(name: str, root: Path = _ROOT) -> None:
+def remove(name: str, root: Path = ROOT) -> None:
     """Remove a control group and those below it, once their processes are gone.
 
     Raises:
@@ -41,7 +41,7 @@ def remove(name: str, root: Path = _ROOT) -> None:
                 time.sleep(0.05)
 
 
-def names(prefix: str, root: Path = _ROOT) -> set[str]:
+def names(prefix: str, root: Path = ROOT) -> set[str]:
     """The names of the control groups that begin so, in any hierarchy."""
     return {folder.name for hierarchy in _hierarchies(root) for folder in hierarchy.glob(f"{prefix}*")}
 

@@ -139,6 +139,7 @@ class ImageBuilder:
         images = self._buildah("images", "--all", "--quiet").stdout.split()
         if len(images) > _MOST_LAYERS:
             self.progress.say(f"removing {len(images)} layers of earlier builds")
+            self._buildah("rm", "--all")
             self._buildah("rmi", "--all", "--force")
 
     def _bud(self, name: str, *arguments: str | Path, context: Path) -> list[str | Path]:
@@ -147,6 +148,8 @@ class ImageBuilder:
     def _command(self, *arguments: str | Path) -> list[str | Path]:
         storage = self._storage()
         return [
+            # A build that is killed, and buildah's storage itself, would leave mounts behind.
+            *("unshare", "--mount", "--propagation", "private"),
             *("buildah", "--root", storage / "root", "--runroot", storage / "run"),
             *("--storage-driver", self._driver(), *arguments),
         ]
@@ -177,7 +180,7 @@ class ImageBuilder:
     def _run(self, what: str, command: Sequence[str | Path], log: Path) -> None:
         self.progress.say(f"building {what}")
         started = time.monotonic()
-        running = Program(str(command[0]), command, log=log, environment=self.environment)
+        running = Program("the build", command, log=log, environment=self.environment)
         try:
             while (code := running.wait(0.1)) is None:
                 self.progress.passing(f"{what}: {spoken(time.monotonic() - started)}")

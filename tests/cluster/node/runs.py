@@ -21,7 +21,7 @@ _PREFIX = "pollwatch-node-"
 
 
 @contextlib.contextmanager
-def new_run(runs: Path = RUNS) -> Iterator[Path]:
+def new_run(runs: Path = RUNS, *, cgroup_root: Path = cgroups.ROOT) -> Iterator[Path]:
     """The folder of a new run, which is ours until the block ends, and stays.
 
     The control groups that are called like the folder are removed at the end.
@@ -32,22 +32,22 @@ def new_run(runs: Path = RUNS) -> Iterator[Path]:
         try:
             yield folder
         finally:
-            cgroups.remove(folder.name)
+            cgroups.remove(folder.name, cgroup_root)
 
 
-def sweep(runs: Path = RUNS) -> list[str]:
+def sweep(runs: Path = RUNS, *, cgroup_root: Path = cgroups.ROOT) -> list[str]:
     """Remove what runs that were killed have left, and the logs of all but the last runs.
 
     Returns:
         The names of the runs that were killed.
     """
     killed = []
-    groups = cgroups.names(_PREFIX)
+    groups = cgroups.names(_PREFIX, cgroup_root)
     folders = sorted(runs.glob(f"{_PREFIX}*"))
     for folder in folders:
         with _claimed(folder) as free:
             if free and folder.name in groups:
-                cgroups.remove(folder.name)
+                cgroups.remove(folder.name, cgroup_root)
                 killed.append(folder.name)
             if free and folder in folders[:-_KEPT]:
                 shutil.rmtree(folder)
