@@ -1,0 +1,142 @@
+"""What is wrong, seen from outside: a sentence for each violation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tests.chaos.schedule import PERIOD
+from tests.support.punctuality import doubled_for, longest_gap
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from tests.chaos.truth import Subject
+
+LONGEST_GAP = 2 * PERIOD + 2.0
+"""Seconds without a probe: two periods, and what a busy machine takes to start a process."""
+LONGEST_DOUBLE = 2 * PERIOD
+"""Seconds: a period, and one more where a change and a fault come together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was seen after all had settled.
+
+    Attributes:
+        subjects: What is true.
+        checks: The Checks of the API server, by name.
+        hits: What the servers were asked for over the whole time, and when.
+        quiet: From then on nothing was done: `time.monotonic`.
+        end: When `hits` was read.
+        events: Verdicts that were told of each Check, in order, by the uid of the Check.
+        series: The Checks that each worker shows, by worker.
+        made: Objects in the operator's namespace.
+        wanted: Objects that should be there.
+        leaders: How many operators lead.
+    """
+
+    subjects: Sequence[Subject]
+    checks: Mapping[str, dict[str, Any]]
+    hits: Mapping[str, Sequence[float]]
+    quiet: float
+    end: float
+    events: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    series: Mapping[str, Collection[str]] = field(default_factory=dict)
+    made: Collection[str] = ()
+    wanted: Collection[str] = ()
+    leaders: int = 1
+
+
+def violations(evidence: Evidence) -> list[str]:
+    """Everything that is wrong."""
+    return [
+        *statuses(evidence.subjects, evidence.checks),
+        *_probes(evidence),
+        *_events(evidence),
+        *_series(evidence),
+        *_orphans(evidence),
+    ]
+
+
+def statuses(subjects: Iterable[Subject], checks: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+    """Where a status is not what is true."""
+    for subject in subjects:
+        check = checks.get(subject.name)
+        if (check is None) != (subject.deleted is not None):
+            yield f"{subject.name} is {'gone' if check is None else 'there'}, and should not be"
+        if check is None:
+            continue
+        status, generation = check.get("status", {}), check["metadata"]["generation"]
+        if status.get("verdict") != subject.verdict:
+            yield f"{subject.name} is {status.get('verdict')}, and in truth {subject.verdict}"
+        if status.get("observedGeneration") != generation:
+            yield f"{subject.name}: generation {generation}, observed {status.get('observedGeneration')}"
+
+
+def _probes(evidence: Evidence) -> Iterator[str]:
+    of_subject: dict[str, list[float]] = defaultdict(list)
+    for path, times in evidence.hits.items():
+        of_subject[path.split("/")[1]] += times
+    for subject in evidence.subjects:
+        times = sorted(of_subject[subject.name])
+        if subject.deleted is not None:
+            late = [at for at in times if at > evidence.quiet]
+            if late:
+                yield f"{subject.name} was deleted and is still probed ({len(late)} times)"
+            continue
+        if not times:
+            yield f"{subject.name} was never probed"
+            continue
+        gap = longest_gap(times, begin=times[0], end=evidence.end)
+        if gap > LONGEST_GAP:
+            yield f"{subject.name} was not probed for {gap:.1f} s"
+        double = doubled_for(times, PERIOD)
+        if double > LONGEST_DOUBLE:
+            yield f"{subject.name} was probed twice for {double:.1f} s"
+        yield from _when_quiet(subject, evidence)
+
+
+def _when_quiet(subject: Subject, evidence: Evidence) -> Iterator[str]:
+    wanted = (evidence.end - evidence.quiet) / PERIOD
+    for path, times in evidence.hits.items():
+        if path.split("/")[1] != subject.name:
+            continue
+        found = sum(at > evidence.quiet for at in times)
+        if path != subject.path and found:
+            yield f"{path} is probed, and {subject.path} should be"
+        if path == subject.path and abs(found - wanted) > 1.5:
+            yield f"{path} was probed {found} times when all was quiet, and {wanted:.1f} were due"
+
+
+def _events(evidence: Evidence) -> Iterator[str]:
+    for subject in evidence.subjects:
+        check = evidence.checks.get(subject.name)
+        if check is None:
+            continue
+        told = list(evidence.events.get(check["metadata"]["uid"], ()))
+        if told != subject.transitions:
+            yield f"{subject.name}: Events tell {told}, and {subject.transitions} is what happened"
+
+
+def _series(evidence: Evidence) -> Iterator[str]:
+    alive = {subject.name for subject in evidence.subjects if subject.deleted is None}
+    shown: dict[str, list[str]] = defaultdict(list)
+    for worker, names in evidence.series.items():
+        for name in names:
+            shown[name].append(worker)
+    yield from (f"{name} has no series" for name in sorted(alive - shown.keys()))
+    for name, workers in sorted(shown.items()):
+        if name not in alive:
+            yield f"{name} was deleted and has series in {', '.join(workers)}"
+        elif len(workers) > 1:
+            yield f"{name} has series in {', '.join(workers)}"
+
+
+def _orphans(evidence: Evidence) -> Iterator[str]:
+    made, wanted = set(evidence.made), set(evidence.wanted)
+    yield from (f"{name} is left over" for name in sorted(made - wanted))
+    yield from (f"{name} is not there" for name in sorted(wanted - made))
+    if evidence.leaders != 1:
+        yield f"{evidence.leaders} operators lead"

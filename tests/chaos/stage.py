@@ -1,0 +1,305 @@
+"""Carries a schedule out on real processes, and gathers what was seen."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import os
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from tests.chaos.clocks import SteppedClock, libfaketime
+from tests.chaos.judge import Evidence, statuses, violations
+from tests.chaos.operator_slot import OperatorSlot
+from tests.chaos.schedule import NEEDS_API, PERIOD, Action, What
+from tests.chaos.truth import Subject, name_of
+from tests.cluster.processes.local_node import LocalNode
+from tests.control.pool_stage import SYSTEM_NAMESPACE, WORKER_IMAGE, Pools, worker_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from tests.cluster.controlplane import ControlPlane
+    from tests.support.counting_site import CountingSite
+
+POOL = "chaos"
+WORKERS = 2
+OPERATORS = 2
+SYNC_AFTER = 5.0
+"""Seconds from a changed Secret to the changed volume: a kubelet takes up to a minute."""
+SETTLES_WITHIN = 60.0
+"""Seconds after the last fault within which all has to be as it should be."""
+QUIET = 4.5 * PERIOD
+"""Seconds for which it is then watched."""
+
+_SERIES = re.compile(rb'^probe_success\{[^}]*\bcheck="([^"]+)"', re.MULTILINE)
+_VERDICTS = frozenset({"Up", "Degraded", "Down"})
+
+
+class Stage:
+    """Operators, workers, a site and Checks, and a driver that lets no process live in peace."""
+
+    def __init__(
+        self, plane: ControlPlane, pools: Pools, site: CountingSite, *, namespace: str, folder: Path
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            plane: The API server.
+            pools: Its pools: none yet.
+            site: What is probed.
+            namespace: Where the Checks are.
+            folder: For logs, clocks and volumes.
+        """
+        self._plane, self._pools, self._site = plane, pools, site
+        self._checks = f"/apis/pollwatch.dev/v1alpha1/namespaces/{namespace}/checks"
+        self._events = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+        self.subjects: dict[int, Subject] = {}
+        self.timeline: list[str] = []
+        self._begin = time.monotonic()
+        self._api = True
+        self._workers = WORKERS
+        library = libfaketime()
+        if library is None:
+            self._note("libfaketime is not to be had: no clock is stepped")
+        folder.mkdir(exist_ok=True)
+        self._worker_clock = SteppedClock(folder / "workers.clock", library)
+        self._node = LocalNode(
+            plane,
+            namespace=SYSTEM_NAMESPACE,
+            folder=folder / "node",
+            images={WORKER_IMAGE: worker_image(folder / "image")},
+            environment=self._worker_clock.environment,
+            links=True,
+        )
+        kubeconfig = plane.kubeconfig(plane.service_account_token(SYSTEM_NAMESPACE, "pollwatch"))
+        self._operators = [
+            OperatorSlot(
+                f"operator-{number}", kubeconfig, folder, f"--namespace={namespace}", library=library
+            )
+            for number in range(OPERATORS)
+        ]
+
+    def run(self, actions: Iterable[Action], *, checks: int) -> list[str]:
+        """Start everything, carry the schedule out, let it settle, and watch; what is wrong then."""
+        with self._node:
+            try:
+                self._node.sync_volumes_after(SYNC_AFTER)
+                self._pools.create(POOL, replicas=WORKERS, maxProbesPerSecondPerHost=1_000_000)
+                for number in range(checks):
+                    self._create(number)
+                self._settle("at the start")
+                self._carry_out(actions)
+                wrong = self._settle("after the last fault")
+                return wrong or self._watch()
+            finally:
+                for operator in self._operators:
+                    operator.stop()
+                if not self._api:
+                    self._plane.start_api_server()
+
+    def _note(self, text: str) -> None:
+        self.timeline.append(f"{time.monotonic() - self._begin:7.1f} s  {text}")
+
+    def _tend(self) -> None:
+        for operator in self._operators:
+            operator.tend(dict(os.environ))
+
+    # What happens.
+
+    def _carry_out(self, actions: Iterable[Action]) -> None:
+        begin = time.monotonic()
+        waiting = list(actions)
+        heapq.heapify(waiting)
+        while waiting:
+            self._tend()
+            now = time.monotonic() - begin
+            if waiting[0].at > now:
+                time.sleep(min(0.05, waiting[0].at - now))
+                continue
+            action = heapq.heappop(waiting)
+            if not self._api and action.what in NEEDS_API:
+                heapq.heappush(waiting, _later(action, now + 0.5))
+                continue
+            self._do(action)
+
+    def _do(self, action: Action) -> None:
+        match action.what:
+            case What.CREATE:
+                self._create(action.subject)
+            case What.CHANGE:
+                self._change(self.subjects[action.subject])
+            case What.DELETE:
+                subject = self.subjects[action.subject]
+                self._plane.admin.delete(f"{self._checks}/{subject.name}")
+                subject.deleted = time.monotonic()
+            case What.FAIL | What.RECOVER:
+                subject = self.subjects[action.subject]
+                subject.turn(fails=action.what is What.FAIL)
+                self._site.answer(500 if subject.fails else 200, subject.path)
+            case What.STOP_API:
+                self._api = False
+                self._plane.stop_api_server()
+            case What.START_API:
+                self._plane.start_api_server()
+                self._api = True
+            case What.RESIZE:
+                self._workers = action.subject
+                self._pools.change(POOL, replicas=action.subject)
+            case What.KILL_LEADER | What.KILL_FOLLOWER | What.STEP_OPERATOR:
+                self._hurt_operator(action)
+                return
+            case What.STEP_WORKERS:
+                self._worker_clock.step(action.amount)
+            case _:
+                self._hurt_worker(action)
+                return
+        name = name_of(action.subject) if action.subject in self.subjects else str(action.subject)
+        self._note(f"{action.what}: {name}")
+
+    def _hurt_operator(self, action: Action) -> None:
+        if action.what is What.STEP_OPERATOR:
+            chosen = self._operators[action.subject % OPERATORS]
+            chosen.clock.step(action.amount)
+        else:
+            wanted = action.what is What.KILL_LEADER
+            chosen = next(
+                (operator for operator in self._operators if operator.leads() == wanted),
+                self._operators[action.subject % OPERATORS],
+            )
+            chosen.kill()
+        self._note(f"{action.what}: {chosen.name} {action.amount if 'clock' in action.what else ''}")
+
+    def _hurt_worker(self, action: Action) -> None:
+        pods, node = sorted(self._node.pods()), self._node
+        if not pods:
+            return
+        pod = pods[action.subject % len(pods)]
+        secret = f"{pod.removesuffix('-0')}-plan"
+        hurt: dict[What, Callable[[], None]] = {
+            What.KILL_WORKER: lambda: node.kill(pod),
+            What.CUT: lambda: node.set_cut(pod, cut=True),
+            What.MEND: lambda: _each(pods, lambda each: node.set_cut(each, cut=False)),
+            What.TEAR_PLAN: lambda: node.damage(pod, "pollwatch-plan", _torn),
+            What.SYNC: node.sync_volumes,
+            What.FILL_DISK: lambda: node.set_disk_full(pod, full=True),
+            What.EMPTY_DISK: lambda: _each(pods, lambda each: node.set_disk_full(each, full=False)),
+            What.EDIT_SECRET: lambda: self._pools.spoil_secret(secret, **{"plan.json": b"{}"}),
+        }
+        self._note(f"{action.what}: {pod}")
+        # The pool may be resized at this very moment.
+        begin = hurt[action.what]
+        with contextlib.suppress(KeyError):
+            begin()
+
+    def _create(self, number: int) -> None:
+        subject = Subject(name=name_of(number), created=time.monotonic())
+        self._plane.admin.post(
+            self._checks,
+            {
+                "apiVersion": "pollwatch.dev/v1alpha1",
+                "kind": "Check",
+                "metadata": {"name": subject.name},
+                "spec": {
+                    "pool": POOL,
+                    "periodSeconds": PERIOD,
+                    "timeoutSeconds": 1,
+                    "http": {"url": self._site.url(subject.path)},
+                },
+            },
+        )
+        self.subjects[number] = subject
+
+    def _change(self, subject: Subject) -> None:
+        subject.version += 1
+        spec = {"http": {"url": self._site.url(subject.path)}}
+        self._plane.admin.patch(f"{self._checks}/{subject.name}", {"spec": spec})
+
+    # What is seen.
+
+    def _settle(self, when: str) -> list[str]:
+        """Wait until status says what is true; what is wrong still, at most a few lines of it."""
+        deadline = time.monotonic() + SETTLES_WITHIN
+        while True:
+            self._tend()
+            wrong = [*statuses(self.subjects.values(), self._listed()), *self._unsettled()]
+            if not wrong:
+                self._note(f"settled {when}")
+                return []
+            if time.monotonic() > deadline:
+                self._note(f"not settled {when}")
+                return [f"{SETTLES_WITHIN:g} s {when}:", *wrong]
+            time.sleep(0.5)
+
+    def _unsettled(self) -> list[str]:
+        conditions = {one["type"]: one for one in self._pools.status(POOL).get("conditions", [])}
+        return [
+            f"the pool's {name} is {found.get('reason')}: {found.get('message')}"
+            for name in ("Accepted", "Ready", "Delivered")
+            if (found := conditions.get(name, {})).get("status") != "True"
+        ]
+
+    def _watch(self) -> list[str]:
+        quiet = time.monotonic()
+        time.sleep(QUIET)
+        end = time.monotonic()
+        self._note("judged")
+        return violations(
+            Evidence(
+                subjects=list(self.subjects.values()),
+                checks=self._listed(),
+                hits=self._site.hits(),
+                quiet=quiet,
+                end=end,
+                events=self._told(),
+                series={pod.name: _checks_shown(pod.url) for pod in self._node.pods().values()},
+                made=[name for name in self._pools.made() if not name.startswith("secrets/")],
+                wanted=self._wanted(),
+                leaders=sum(operator.leads() for operator in self._operators),
+            )
+        )
+
+    def _wanted(self) -> list[str]:
+        base = f"probepool-{POOL}"
+        return [
+            f"services/{base}",
+            f"poddisruptionbudgets/{base}",
+            f"networkpolicies/{base}",
+            *(f"statefulsets/{base}-{number}" for number in range(self._workers)),
+            *(f"pods/{base}-{number}-0" for number in range(self._workers)),
+        ]
+
+    def _listed(self) -> dict[str, dict[str, Any]]:
+        items = self._plane.admin.get(self._checks)["items"]
+        return {item["metadata"]["name"]: item for item in items}
+
+    def _told(self) -> dict[str, list[str]]:
+        told: dict[str, list[str]] = {}
+        items = self._plane.admin.get(self._events)["items"]
+        for item in sorted(items, key=lambda one: int(one["metadata"]["resourceVersion"])):
+            if item["reason"] in _VERDICTS:
+                told.setdefault(item["regarding"]["uid"], []).append(item["reason"])
+        return told
+
+
+def _later(action: Action, at: float) -> Action:
+    return Action(at=at, what=action.what, subject=action.subject, amount=action.amount)
+
+
+def _each(pods: Iterable[str], mend: Callable[[str], None]) -> None:
+    for pod in pods:
+        with contextlib.suppress(KeyError):
+            mend(pod)
+
+
+def _torn(files: dict[str, bytes]) -> dict[str, bytes]:
+    return files | {name: content[:-20] for name, content in files.items() if name == "part-000"}
+
+
+def _checks_shown(url: str) -> set[str]:
+    page = httpx.get(f"{url}/metrics", timeout=30.0).raise_for_status().content
+    return {name.decode() for name in _SERIES.findall(page)}
