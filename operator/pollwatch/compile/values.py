@@ -1,6 +1,7 @@
 """Values of Secrets and ConfigMaps, looked up and judged while one Check is compiled."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeVar
 
 import re2
@@ -135,8 +136,12 @@ def _header_value(value: bytes) -> str:
     return text
 
 
+@lru_cache(maxsize=64)
 def _certificates(value: bytes) -> str:
-    """Read certificates in PEM form (RFC 7468)."""
+    """Read certificates in PEM form (RFC 7468).
+
+    A bundle of all public authorities takes 2 ms and 200 kB, and ten thousand Checks may share it.
+    """
     try:
         x509.load_pem_x509_certificates(value)
         return value.decode()

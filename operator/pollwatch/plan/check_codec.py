@@ -20,14 +20,15 @@ def write_check(check: CheckPlan, texts: dict[str, str]) -> bytes:
 
     Args:
         check: The Check.
-        texts: Takes the texts that the line refers to, by their SHA-256.
+        texts: Takes the texts that the line refers to, and their SHA-256.
     """
     document = _CODEC.write(check)
     tls = _tls(document)
     if tls is not None and _CA in tls:
         text = tls.pop(_CA)
-        tls[_SHARED_CA] = digest = _digest(text)
-        texts[digest] = text
+        if text not in texts:
+            texts[text] = _digest(text)
+        tls[_SHARED_CA] = texts[text]
     return write_json(document)
 
 
@@ -37,11 +38,10 @@ def read_key(document: Any) -> CheckKey:
     Raises:
         UnreadableError: It is nobody's.
     """
-    match document:
-        case {"key": [str(namespace), str(name)]}:
-            return CheckKey(namespace, name)
-        case _:
-            raise UnreadableError("a line without 'key'")
+    key = document.get("key") if type(document) is dict else None
+    if type(key) is not list or len(key) != 2 or not all(type(one) is str for one in key):  # noqa: PLR2004 - namespace and name
+        raise UnreadableError("it has no key")
+    return CheckKey(*key)
 
 
 def read_check(document: Any, texts: Mapping[str, str]) -> CheckPlan:
@@ -61,8 +61,8 @@ def read_check(document: Any, texts: Mapping[str, str]) -> CheckPlan:
 
 
 def write_texts(texts: Mapping[str, str]) -> list[bytes]:
-    """Write texts, each on a line, always in the same order."""
-    return [write_json(texts[digest]) for digest in sorted(texts)]
+    """Write texts, of which the SHA-256 is given, each on a line and always in the same order."""
+    return [write_json(text) for text in sorted(texts, key=texts.__getitem__)]
 
 
 def read_text(document: Any) -> tuple[str, str]:
@@ -72,18 +72,17 @@ def read_text(document: Any) -> tuple[str, str]:
         UnreadableError: It is none.
     """
     if type(document) is not str:
-        raise UnreadableError("a line that is no text")
+        raise UnreadableError("it is no text")
     return _digest(document), document
 
 
 def _tls(document: Any) -> dict[str, Any] | None:
     """Find the options of TLS of a written Check, whatever its protocol is."""
-    match document:
-        case {"probe": dict(probe)}:
-            for inner in probe.values():
-                match inner:
-                    case {"tls": dict(tls)}:
-                        return tls
+    probe = document.get("probe") if type(document) is dict else None
+    for inner in probe.values() if type(probe) is dict else ():
+        tls = inner.get("tls") if type(inner) is dict else None
+        if type(tls) is dict:
+            return tls
     return None
 
 

@@ -14,9 +14,9 @@ part of the format. Operators and workers of different versions meet during each
 """
 
 from pollwatch.plan.decoding import DecodedPlan, PlanDecoder
-from pollwatch.plan.encoding import MAX_PARTS, EncodedPlan, PlanEncoder
+from pollwatch.plan.encoding import EncodedPlan, PlanEncoder
 from pollwatch.plan.errors import PlanError, PlanTooLargeError
-from pollwatch.plan.header import FORMAT, Header, read_header
+from pollwatch.plan.header import FORMAT, MAX_PARTS, Header, read_header
 
 __all__ = [
     "FORMAT",

@@ -1,10 +1,11 @@
 """Plans, decoded: the worker's half of the codec."""
 
 import hashlib
+from bisect import insort
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any
 
 from pollwatch.plan.blocks import pieces, unpack
 from pollwatch.plan.check_codec import read_check, read_key, read_text
@@ -16,6 +17,9 @@ from pollwatch.plan.reports import PlanFault
 
 Breathe = Callable[[], Awaitable[None]]
 """Lets others run."""
+_KEY = attrgetter("key")
+_FEW = 8
+"""Up to one in so many is put in its place; for more, sorting them all is cheaper."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +32,13 @@ class DecodedPlan:
     """Keys (`namespace/name`) of the Checks that need a newer worker, sorted; they are not in the plan."""
 
 
-class _Decoded(NamedTuple):
-    checks: tuple[CheckPlan, ...]
-    unsupported: tuple[str, ...]
+@dataclass(slots=True)
+class _Decoded:
+    """What a block says."""
+
+    checks: list[CheckPlan] = field(default_factory=list)
+    unsupported: list[str] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
 
 
 class PlanDecoder:
@@ -40,7 +48,8 @@ class PlanDecoder:
     """
 
     def __init__(self) -> None:
-        self._decoded: Mapping[str, _Decoded] = {}
+        self._blocks: Mapping[str, _Decoded] = {}
+        """Of the last good plan, by SHA-256."""
         self._checks: tuple[CheckPlan, ...] = ()
 
     async def decode(self, header: bytes, payload: bytes, *, breathe: Breathe) -> DecodedPlan:
@@ -49,52 +58,51 @@ class PlanDecoder:
         Args:
             header: As `EncodedPlan.header` gives it.
             payload: All parts, one after the other.
-            breathe: Awaited between short pieces of work (well below a millisecond, unless a Check is
-                very large): lets others run.
+            breathe: Awaited between pieces of work that take well below a millisecond, unless a Check is
+                very large.
 
         Raises:
             PlanError: The plan cannot be taken up; nothing of it is kept.
         """
         head = read_header(header)
-        if sum(block.packed for block in head.blocks) != len(payload):
+        expected = sum(entry.packed for entry in head.blocks)
+        if expected != len(payload):
             raise PlanError(
                 PlanFault.TORN,
-                f"the parts of the plan have {len(payload)} bytes and plan.json speaks of"
-                f" {sum(block.packed for block in head.blocks)}: they are of different plans, or cut short",
+                f"the parts of the plan have {len(payload)} bytes and plan.json speaks of {expected}:"
+                " they are of different plans, or not whole",
             )
-        decoded: dict[str, _Decoded] = {}
+        blocks: dict[str, _Decoded] = {}
         texts: dict[str, str] = {}
         start = 0
         for number, entry in enumerate(head.blocks):
             packed = memoryview(payload)[start : start + entry.packed]
             start += entry.packed
             await _compare(packed, entry, number, breathe)
-            if entry.texts:
-                texts.update(await _read_texts(packed, entry, breathe))
-            else:
-                known = self._decoded.get(entry.sha256)
-                decoded[entry.sha256] = known or await _read_checks(packed, entry, texts, breathe)
-        checks = self._merge(decoded)
-        self._decoded, self._checks = decoded, checks
+            block = self._blocks.get(entry.sha256) or await _read(packed, entry, texts, breathe)
+            blocks[entry.sha256] = block
+            texts.update(block.texts)
+        checks = self._merge(blocks)
+        self._blocks, self._checks = blocks, checks
         return DecodedPlan(
             plan=Plan(checks=checks, egress=head.egress),
             header=head,
-            unsupported=tuple(sorted(key for one in decoded.values() for key in one.unsupported)),
+            unsupported=tuple(sorted(key for block in blocks.values() for key in block.unsupported)),
         )
 
-    def _merge(self, decoded: Mapping[str, _Decoded]) -> tuple[CheckPlan, ...]:
-        """Put all Checks in order: quick where most are in order already."""
-        gone = {
-            id(check)
-            for digest, block in self._decoded.items()
-            if digest not in decoded
-            for check in block.checks
-        }
+    def _merge(self, blocks: Mapping[str, _Decoded]) -> tuple[CheckPlan, ...]:
+        """Put the Checks of all blocks in order, from the order of those before."""
+        left = [block for digest, block in self._blocks.items() if digest not in blocks]
+        gone = {id(check) for block in left for check in block.checks}
         checks = [check for check in self._checks if id(check) not in gone]
-        for digest, block in decoded.items():
-            if digest not in self._decoded:
-                checks.extend(block.checks)
-        checks.sort(key=attrgetter("key"))
+        came = [block for digest, block in blocks.items() if digest not in self._blocks]
+        fresh = [check for block in came for check in block.checks]
+        if len(fresh) * _FEW < len(checks):
+            for check in fresh:
+                insort(checks, check, key=_KEY)
+        else:
+            checks += fresh
+            checks.sort(key=_KEY)
         return tuple(checks)
 
 
@@ -111,36 +119,30 @@ async def _compare(packed: memoryview, entry: BlockEntry, number: int, breathe: 
         )
 
 
-async def _read_texts(packed: memoryview, entry: BlockEntry, breathe: Breathe) -> dict[str, str]:
-    texts: dict[str, str] = {}
-    for line in unpack(packed, entry.unpacked):
-        try:
-            digest, text = read_text(read_json(line))
-        except UnreadableError as error:
-            raise PlanError(PlanFault.CORRUPT, f"a block of the plan has {error}") from None
-        texts[digest] = text
-        await breathe()
-    if len(texts) != entry.texts:
-        raise PlanError(PlanFault.CORRUPT, "a block of the plan has not as many texts as plan.json says")
-    return texts
-
-
-async def _read_checks(
+async def _read(
     packed: memoryview, entry: BlockEntry, texts: Mapping[str, str], breathe: Breathe
 ) -> _Decoded:
-    checks: list[CheckPlan] = []
-    unsupported: list[str] = []
+    block = _Decoded()
+    lines = 0
     for line in unpack(packed, entry.unpacked):
         try:
             document = read_json(line)
-            key = read_key(document)
+            if entry.texts:
+                block.texts.update([read_text(document)])
+            else:
+                _read_check(document, texts, block)
         except UnreadableError as error:
-            raise PlanError(PlanFault.CORRUPT, f"a block of the plan has {error}") from None
-        try:
-            checks.append(read_check(document, texts))
-        except UnreadableError:
-            unsupported.append(str(key))
+            raise PlanError(PlanFault.CORRUPT, f"a line of the plan cannot be read: {error}") from None
+        lines += 1
         await breathe()
-    if len(checks) + len(unsupported) != entry.checks:
-        raise PlanError(PlanFault.CORRUPT, "a block of the plan has not as many Checks as plan.json says")
-    return _Decoded(tuple(checks), tuple(unsupported))
+    if lines != entry.checks + entry.texts:
+        raise PlanError(PlanFault.CORRUPT, "a block of the plan has not as many lines as plan.json says")
+    return block
+
+
+def _read_check(document: Any, texts: Mapping[str, str], block: _Decoded) -> None:
+    key = read_key(document)
+    try:
+        block.checks.append(read_check(document, texts))
+    except UnreadableError:
+        block.unsupported.append(str(key))

@@ -1,20 +1,19 @@
 """Plans, encoded: the operator's half of the codec."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from pollwatch.plan.blocks import Block, pack
 from pollwatch.plan.check_codec import write_check, write_texts
 from pollwatch.plan.checks import CheckKey, CheckPlan, Plan
 from pollwatch.plan.errors import PlanTooLargeError
-from pollwatch.plan.header import MAX_REVISION, MAX_UNPACKED, Header, digest_of, header_line
+from pollwatch.plan.header import MAX_PARTS, MAX_REVISION, MAX_UNPACKED, Header, digest_of, header_line
 from pollwatch.plan.slots import SLOTS, slot_of
 
 BLOCKS = 64
 """Into how many a plan is cut, at most: what one change costs, and how well the rest packs."""
 PART_BYTES = 900 << 10
 """The API server takes 1 MiB a Secret; the header stands next to the first part."""
-MAX_PARTS = 8
 MAX_HEADER = 120 << 10
 """Bytes: what is left of the first Secret."""
 _SLOTS_A_BLOCK = SLOTS // BLOCKS
@@ -30,7 +29,7 @@ class EncodedPlan:
     """SHA-256 of all but the revision: the same one means the same plan."""
     checks: int
     parts: tuple[bytes, ...] = field(repr=False)
-    """The payload, cut where blocks end, so that a change of one leaves most parts as they are."""
+    """The payload, cut into what a Secret holds."""
     content: Header
     """The header, without a revision yet."""
 
@@ -84,7 +83,7 @@ class PlanEncoder:
         if self._last is not None and self._last[0] == plan:
             return self._last[1]
         blocks = self._encode_blocks(plan.checks)
-        parts = tuple(_cut(blocks, self._part_bytes))
+        parts = _cut([block.packed for block in blocks], self._part_bytes)
         header = Header(
             pool=self._pool,
             worker=self._worker,
@@ -119,7 +118,7 @@ class PlanEncoder:
             encoded[number] = known
         self._encoded = encoded
         blocks = [one.block for one in encoded.values()]
-        texts = {digest: text for one in encoded.values() for digest, text in one.texts.items()}
+        texts = {text: digest for one in encoded.values() for text, digest in one.texts.items()}
         if not texts:
             self._texts = None
             return blocks
@@ -158,19 +157,18 @@ class PlanEncoder:
             )
 
 
-def _cut(blocks: Sequence[Block], longest: int) -> Iterator[bytes]:
-    """Join blocks to parts; one that is longer than a part is cut."""
-    part = bytearray()
-    for block in blocks:
-        if part and len(part) + len(block.packed) > longest:
-            yield bytes(part)
-            part.clear()
-        part += block.packed
-        while len(part) > longest:
-            yield bytes(part[:longest])
-            del part[:longest]
-    if part:
-        yield bytes(part)
+def _cut(payload: Sequence[bytes], longest: int) -> tuple[bytes, ...]:
+    """Cut blocks into parts: between them, so that one that changes leaves most parts as they are."""
+    parts = [bytearray()]
+    for block in payload:
+        if len(parts[-1]) + len(block) > longest:
+            parts.append(bytearray())
+        parts[-1] += block
+    if len(parts) <= MAX_PARTS and all(len(part) <= longest for part in parts):
+        return tuple(bytes(part) for part in parts if part)
+    # Anywhere: what room there is counts for more.
+    whole = b"".join(payload)
+    return tuple(whole[start : start + longest] for start in range(0, len(whole), longest))
 
 
 def _mib(length: int) -> str:

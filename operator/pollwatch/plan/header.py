@@ -14,6 +14,8 @@ FORMAT = 1
 not know it says so itself."""
 MAX_UNPACKED = 64 << 20
 """Bytes that all blocks may have when they are unpacked."""
+MAX_PARTS = 8
+"""Pieces of a payload: as many Secrets are mounted by each worker, whether or not they are there."""
 MAX_REVISION = 2**53
 """Up to here every JSON implementation reads integers exactly (RFC 8259, section 6)."""
 _LONGEST = 1 << 20
@@ -112,7 +114,7 @@ def _read_object(line: bytes) -> dict[str, Any]:
     if len(line) > _LONGEST:
         raise PlanError(PlanFault.CORRUPT, f"plan.json is longer than {_LONGEST} bytes")
     try:
-        document = read_json(line)
+        document = read_json(line.strip())
     except UnreadableError:
         document = None
     if type(document) is not dict:
@@ -123,6 +125,11 @@ def _read_object(line: bytes) -> dict[str, Any]:
 def _judge(header: Header) -> None:
     if not 0 < header.revision <= MAX_REVISION:
         raise PlanError(PlanFault.CORRUPT, f"plan.json has revision {header.revision}, which is no revision")
+    if header.parts > MAX_PARTS:
+        raise PlanError(
+            PlanFault.UNSUPPORTED_FORMAT,
+            f"the plan has {header.parts} parts and this worker reads {MAX_PARTS}: it needs a newer worker",
+        )
     lengths = [length for block in header.blocks for length in (block.packed, block.unpacked)]
     if header.parts < 0 or min(lengths, default=0) < 0:
         raise PlanError(PlanFault.CORRUPT, "plan.json has a length below zero")

@@ -246,21 +246,25 @@ def write_json(document: Any, *, canonical: bool = False) -> bytes:
 
 
 def read_json(text: bytes) -> Any:
-    """Read a document.
+    """Read a document; no space may stand around it.
 
     Raises:
         UnreadableError: It is not JSON (RFC 8259).
     """
     try:
-        return _DECODER.decode(text.decode())
+        characters = text.decode()
+        document, end = _DECODER.raw_decode(characters)
     except UnreadableError:
         raise
     except (ValueError, RecursionError):
-        raise UnreadableError("not JSON") from None
+        raise UnreadableError("it is not JSON") from None
+    if end != len(characters):
+        raise UnreadableError("it is more than a JSON document")
+    return document
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise UnreadableError(f"{name} is not JSON")
+    raise UnreadableError(f"it is not JSON: {name}")
 
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
