@@ -130,6 +130,30 @@ class ControlMetrics(Collector):
             ["pool", "worker"],
             registry=self.registry,
         )
+        self.plan_writes = Counter(
+            "pollwatch_operator_plan_writes",
+            "Plans that were written to their Secrets, by pool.",
+            ["pool"],
+            registry=self.registry,
+        )
+        self.plan_checks = Gauge(
+            "pollwatch_operator_plan_checks",
+            "Checks in the plan of a worker.",
+            ["pool", "worker"],
+            registry=self.registry,
+        )
+        self.plan_bytes = Gauge(
+            "pollwatch_operator_plan_size_bytes",
+            "Size of the plan of a worker as it is in its Secrets, before base64.",
+            ["pool", "worker"],
+            registry=self.registry,
+        )
+        self.plan_time = Gauge(
+            "pollwatch_operator_plan_timestamp_seconds",
+            "When the plan of a worker was written, or found written, last, Unix time.",
+            ["pool", "worker"],
+            registry=self.registry,
+        )
         self.plan_pushes = Counter(
             "pollwatch_operator_plan_pushes",
             "Plans pushed to workers, by pool and outcome: live, stale, refused, unauthorized, unreachable.",

@@ -1,9 +1,11 @@
 """What is in the operator's own namespace of all that was made for pools."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pollwatch.control.cluster import Resource
@@ -76,10 +78,17 @@ def data_digest(data: Mapping[str, str]) -> str:
 class Objects:
     """Follows one kind of object. Belongs to one event loop."""
 
-    def __init__(self, namespace: str, changed: Callable[[str], None]) -> None:
-        """Make it empty; `changed` is called with the pool of each object that changed."""
+    def __init__(self, namespace: str, changed: Callable[[str], None], listed: Callable[[], None]) -> None:
+        """Make it empty.
+
+        Args:
+            namespace: the operator's own.
+            changed: called with the pool of each object that changed.
+            listed: called when all were seen.
+        """
         self.namespaces = (namespace,)
         self._changed = changed
+        self._listed = listed
         self._held: dict[str, HeldObject] = {}
 
     def __iter__(self) -> Iterator[HeldObject]:
@@ -119,7 +128,8 @@ class Objects:
         return True
 
     def listed(self) -> None:
-        """Nothing waits for one kind: see `OwnedObjects.listed`."""
+        """Take in that all of them were seen."""
+        self._listed()
 
 
 class OwnedObjects:
@@ -129,8 +139,11 @@ class OwnedObjects:
         """Make it empty; `namespace` is the operator's own."""
         self.namespace = namespace
         self._tell: list[Callable[[str], None]] = []
+        self._unlisted = set(OWNED)
+        self.listed = asyncio.Event()
+        """Set when all kinds were listed once."""
         self.kinds: Mapping[Resource, Objects] = {
-            resource: Objects(namespace, self._changed) for resource in OWNED
+            resource: Objects(namespace, self._changed, partial(self._list, resource)) for resource in OWNED
         }
 
     @property
@@ -145,9 +158,14 @@ class OwnedObjects:
     def __getitem__(self, resource: Resource) -> Objects:
         return self.kinds[resource]
 
-    def pools(self) -> set[str]:
-        """Names of all pools of which something is there."""
-        return {held.pool for objects in self.kinds.values() for held in objects}
+    def gone(self, resource: Resource, held: HeldObject) -> None:
+        """Take in that an object is gone that we deleted, or did not find."""
+        self.kinds[resource].gone(ObjectName(self.namespace, held.name), uid=held.uid)
+
+    def _list(self, resource: Resource) -> None:
+        self._unlisted.discard(resource)
+        if not self._unlisted:
+            self.listed.set()
 
     def _changed(self, pool: str) -> None:
         for tell in self._tell:

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pollwatch.api.check import Check
@@ -25,6 +26,8 @@ class HeldPool:
     """One ProbePool as the API server last showed it."""
 
     uid: str
+    made_at: float
+    """Unix seconds."""
     generation: int
     resource_version: str
     status: Mapping[str, Any]
@@ -61,7 +64,8 @@ class Pools:
         self._of_namespace: defaultdict[str, set[CheckKey]] = defaultdict(set)
         self._protected: tuple[str, ...] = ()
         self._tell: list[Callable[[str], None]] = []
-        self._known = asyncio.Event()
+        self._listed = asyncio.Event()
+        self._protected_known = asyncio.Event()
         self._tenants = Tenants(relabelled=self._relabelled)
         self.followers: Mapping[Resource, Follower] = {NAMESPACES: self._tenants, PROBE_POOLS: self}
         """What feeds it."""
@@ -80,6 +84,10 @@ class Pools:
         """Return a pool; `None`: there is none of this name."""
         return self._pools.get(name)
 
+    def made_at(self, name: str) -> float:
+        """Return when a pool was made, Unix seconds."""
+        return self._pools[name].made_at
+
     def admits_some(self, name: str) -> bool:
         """Whether a pool admits any of the namespaces there are."""
         held = self._pools.get(name)
@@ -94,6 +102,7 @@ class Pools:
 
     def set_cluster_addresses(self, addresses: Iterable[str]) -> None:
         """Say which addresses are those of the API server and are protected in every pool."""
+        self._protected_known.set()
         protected = tuple(sorted(set(addresses)))
         if protected == self._protected:
             return
@@ -105,8 +114,9 @@ class Pools:
     # Placement
 
     async def known(self) -> None:
-        """Return when all pools and namespaces were listed once."""
-        await self._known.wait()
+        """Return when all pools and namespaces were listed once, and the API server's addresses read."""
+        await self._listed.wait()
+        await self._protected_known.wait()
         await self._tenants.known.wait()
 
     def place(self, check: Check) -> Placed:
@@ -170,7 +180,14 @@ class Pools:
             if not is_newer(version, held.resource_version):
                 return
         else:
-            held = HeldPool(uid=metadata["uid"], generation=-1, resource_version="", status={}, pool=None)
+            held = HeldPool(
+                uid=metadata["uid"],
+                made_at=_unix(metadata["creationTimestamp"]),
+                generation=-1,
+                resource_version="",
+                status={},
+                pool=None,
+            )
             self._pools[name] = held
         held.resource_version = version
         held.status = document.get("status") or {}
@@ -184,7 +201,7 @@ class Pools:
             except Invalid as error:
                 held.problems = error.problems
             self._settle(name, held)
-        self._changed(name)
+            self._changed(name)
 
     def gone(self, name: ObjectName, *, uid: str) -> bool:
         """Take in that a pool is gone."""
@@ -208,7 +225,7 @@ class Pools:
 
     def listed(self) -> None:
         """Take in that all of them were seen."""
-        self._known.set()
+        self._listed.set()
 
     def _relabelled(self, namespace: str) -> None:
         self._recompile_all(self._of_namespace[namespace])
@@ -243,3 +260,7 @@ def _not_found(path: str, name: str, held: HeldPool | None, *, named: bool) -> P
         )
         message = f"{missing}: name one of those of kubectl get probepools, or create it"
     return Problem(path=path, message=message, reason=AcceptedReason.POOL_NOT_FOUND)
+
+
+def _unix(timestamp: str) -> float:
+    return datetime.fromisoformat(timestamp).timestamp()

@@ -1,0 +1,279 @@
+"""One pool while we lead: what was made of it, what its workers are told, and its status."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+
+from pollwatch.api.pool import ProbePool
+from pollwatch.compile.pool import PoolSettings
+from pollwatch.control.cluster import PROBE_POOLS, ClusterError, RefusedError
+from pollwatch.control.conditions import rfc3339
+from pollwatch.control.pools.apply import InvalidObjectError
+from pollwatch.control.pools.delivery import OvertakenError
+from pollwatch.control.pools.keys import due_keys, keys_document, read_keys
+from pollwatch.control.pools.names import keys_name
+from pollwatch.control.pools.network_policy import network_policy
+from pollwatch.control.pools.owned import DISRUPTION_BUDGETS, NETWORK_POLICIES, SECRETS, SERVICES
+from pollwatch.control.pools.registry import HeldPool
+from pollwatch.control.pools.roster import Roster
+from pollwatch.control.pools.services import Services
+from pollwatch.control.pools.shards import Shard, Shards
+from pollwatch.control.pools.status import desired_status, is_worth_writing
+from pollwatch.control.pools.trouble import Trouble
+from pollwatch.control.pools.view import PoolView
+from pollwatch.control.pools.workers import Workers
+from pollwatch.control.pools.workloads import Maker
+from pollwatch.control.work_queue import backoff
+from pollwatch.plan.codec import PlanTooLargeError
+
+COALESCE = 0.25
+"""Seconds that a change waits for others: together they are one write and one push."""
+
+WRITES_AT_ONCE = 8
+"""Shards whose Secrets are written at a time."""
+
+
+class Crew:
+    """Tends one pool. Belongs to one event loop."""
+
+    def __init__(self, name: str, shards: Shards, services: Services, group: asyncio.TaskGroup) -> None:
+        """Wire it; nothing happens before `run`.
+
+        Args:
+            name: the pool.
+            shards: its Checks.
+            services: what is needed from outside.
+            group: runs the links to its workers.
+        """
+        self._name = name
+        self._shards = shards
+        self._services = services
+        self._workers = Workers(name, services, group, lambda: self.wake(tend=False))
+        self._roster = Roster(name, shards, services, self._workers)
+        self._trouble = Trouble()
+        self._woken = asyncio.Event()
+        self._tend_due = True
+        self._scaling = ""
+        self._written_at = float("-inf")
+        self._failures = 0
+        self._log = structlog.get_logger("pollwatch.pools").bind(pool=name)
+
+    def wake(self, *, tend: bool) -> None:
+        """Have plans delivered and the status looked at; with `tend`, everything else too."""
+        self._tend_due = self._tend_due or tend
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Tend the pool until it is gone, and all that was made of it with it."""
+        self._woken.set()
+        while True:
+            await self._woken.wait()
+            await asyncio.sleep(COALESCE)
+            self._woken.clear()
+            held = self._services.pools.get(self._name)
+            if held is not None:
+                await self._attend(held)
+            elif await self._dissolve():
+                return
+
+    async def _attend(self, held: HeldPool) -> None:
+        """Do once what is due. That one part fails keeps the status from nothing."""
+        tend, self._tend_due = self._tend_due, False
+        problem = ""
+        try:
+            if held.pool is not None and held.settings is not None:
+                await self._bring_about(held, held.pool, held.settings, tend=tend)
+        except InvalidObjectError as error:
+            self._trouble.invalid = str(error)
+        except (ClusterError, OvertakenError) as error:
+            problem = str(error)
+            self._trouble.obstacle = problem if isinstance(error, RefusedError) else ""
+        try:
+            await self._write_status(held)
+        except ClusterError as error:
+            problem = problem or str(error)
+        self._come_back(problem, tend=tend)
+
+    async def _bring_about(
+        self, held: HeldPool, pool: ProbePool, settings: PoolSettings, *, tend: bool
+    ) -> None:
+        maker = Maker(pool=pool, image=self._services.image)
+        self._workers.look()
+        if tend or self._roster.has_moved(pool):
+            self._trouble.invalid = self._trouble.obstacle = ""
+            await self._keep_keys(maker.owner)
+            self._shards.set_egress(settings.egress)
+            self._roster.muster(pool)
+            self._find_edited()
+        await self._deliver(maker)
+        if tend:
+            await self._apply(held, pool, settings, maker)
+
+    def _come_back(self, problem: str, *, tend: bool) -> None:
+        """Try again later after a failure."""
+        if not problem:
+            self._failures = 0
+            return
+        self._failures += 1
+        delay = backoff(self._failures, jitter=self._services.random())
+        self._log.warning("tending a pool failed; trying again", seconds=round(delay, 1), error=problem)
+        asyncio.get_running_loop().call_later(delay, lambda: self.wake(tend=tend))
+
+    async def _dissolve(self) -> bool:
+        """Delete what was made of a pool that is gone; return whether that is done."""
+        self._workers.keep(())
+        try:
+            return await self._services.applier.delete_pool(self._name)
+        except ClusterError as error:
+            self._come_back(str(error), tend=True)
+            return False
+
+    async def _keep_keys(self, owner: dict[str, Any]) -> None:
+        services, namespace = self._services, self._services.owned.namespace
+        held = services.owned[SECRETS].get(keys_name(self._name))
+        due = due_keys(read_keys(held) if held is not None else None, now=services.clock.time())
+        if due is None:
+            return
+        document = keys_document(self._name, due, owner)
+        try:
+            if held is None:
+                answer = await services.cluster.create(SECRETS, namespace, document)
+            else:
+                document["metadata"] |= {"uid": held.uid, "resourceVersion": held.version}
+                answer = await services.cluster.patch(SECRETS, namespace, held.name, document)
+        except RefusedError as error:
+            if error.code != HTTPStatus.CONFLICT:
+                raise
+            answer = await services.cluster.get(SECRETS, namespace, keys_name(self._name))
+        services.owned[SECRETS].seen(answer)
+
+    def _find_edited(self) -> None:
+        """Have plans written again whose Secrets are not as we left them."""
+        found: dict[int | None, dict[str, str]] = {}
+        for held in self._services.owned[SECRETS].of_pool(self._name):
+            found.setdefault(held.shard, {})[held.name] = held.data
+        for shard in self._shards.shards:
+            if shard.written and found.get(shard.number, {}) != shard.written:
+                shard.stale = True
+
+    async def _deliver(self, maker: Maker) -> None:
+        """Write and push all plans that changed, at the same time: those that lose Checks and win them."""
+        stale = [shard for shard in self._shards.shards if shard.stale]
+        if not stale:
+            return
+        self._trouble.too_large = ""
+        limit = asyncio.Semaphore(WRITES_AT_ONCE)
+
+        async def deliver(shard: Shard) -> None:
+            async with limit:
+                await self._deliver_one(shard, maker)
+
+        results = await asyncio.gather(*map(deliver, stale), return_exceptions=True)
+        self._workers.look()
+        failures = [result for result in results if result is not None]
+        # A defect is told before what will go away by itself.
+        for failure in sorted(failures, key=lambda error: isinstance(error, ClusterError | OvertakenError)):
+            raise failure
+
+    async def _deliver_one(self, shard: Shard, maker: Maker) -> None:
+        shard.stale = False
+        is_first = shard.revision == 0
+        try:
+            outcome = await self._services.delivery.deliver(
+                shard,
+                owner=maker.owner,
+                live_revision=self._workers.state(shard.worker).live_revision,
+            )
+        except PlanTooLargeError as error:
+            self._trouble.too_large = str(error)
+            return
+        except BaseException:
+            shard.stale = True
+            raise
+        self._workers.push(shard)
+        if outcome.wrote:
+            self._services.metrics.plan_writes.labels(self._name).inc()
+        if is_first:
+            # Its StatefulSet is made when the Secrets that its pod mounts are there.
+            self.wake(tend=True)
+        if outcome.edited:
+            await self._tell_repaired(outcome.edited, maker.pool.metadata.uid)
+
+    async def _tell_repaired(self, names: tuple[str, ...], uid: str) -> None:
+        now = self._services.clock.time()
+        note = (
+            f"Secret {', '.join(names)} was edited by hand and was put right at {rfc3339(now)}:"
+            " change Checks and the ProbePool instead."
+        )
+        self._trouble.repaired(note, now=now)
+        self._log.warning("a plan was edited by hand; put right", secrets=list(names))
+        await self._services.events.warn(self._name, uid, reason="PlanEdited", action="Deliver", note=note)
+
+    async def _apply(self, held: HeldPool, pool: ProbePool, settings: PoolSettings, maker: Maker) -> None:
+        applier, roster = self._services.applier, self._roster
+        await applier.apply(SERVICES, maker.service())
+        await applier.apply(DISRUPTION_BUDGETS, maker.disruption_budget())
+        await applier.apply(NETWORK_POLICIES, network_policy(self._name, settings.egress, maker.owner))
+        wanted = roster.wanted(pool)
+        written = [shard for shard in self._shards.shards if shard.worker in wanted and shard.revision]
+        settled = await applier.roll_out([maker.stateful_set(shard.number) for shard in written])
+        leaving = roster.leaving(wanted)
+        gone = [shard for shard in leaving if roster.can_go(shard)]
+        if gone:
+            numbers = frozenset(shard.number for shard in gone)
+            await applier.delete_shards(self._name, numbers, generation=held.generation)
+            roster.dismiss(gone)
+        idle = len(set(wanted) - set(self._shards.members))
+        self._scaling = ""
+        if len(leaving) > len(gone):
+            self._scaling = f"{len(leaving)} workers too many; they go when others have their Checks."
+        elif not settled or len(written) < len(wanted):
+            self._scaling = f"Workers are being brought to the template of now, {len(wanted)} in all."
+        elif idle:
+            self._scaling = (
+                f"{idle} of {len(wanted)} workers have no Checks yet; they get them when they run."
+            )
+
+    def _view(self, held: HeldPool) -> PoolView:
+        now = self._services.clock.time()
+        admits_some = self._services.pools.admits_some(self._name)
+        accepted, message = self._trouble.judge(held, admits_some=admits_some)
+        return PoolView(
+            name=self._name,
+            generation=held.generation,
+            accepted=accepted,
+            accepted_message=message,
+            wanted=len(self._roster.wanted(held.pool)) if held.pool is not None else 0,
+            workers=self._workers.views(),
+            checks=len(self._shards),
+            scaling=self._scaling,
+            obstacle=self._trouble.obstacle,
+            repaired=self._trouble.told_repair(now=now),
+        )
+
+    async def _write_status(self, held: HeldPool) -> None:
+        services, now = self._services, self._services.clock.monotonic()
+        wanted = desired_status(self._view(held), held.status, now=services.clock.time())
+        if not is_worth_writing(held.status, wanted, since_written=now - self._written_at):
+            return
+        try:
+            answer = await services.cluster.patch_status(
+                None,
+                self._name,
+                uid=held.uid,
+                status=wanted,
+                resource_version=held.resource_version,
+                resource=PROBE_POOLS,
+            )
+        except RefusedError as error:
+            if error.code == HTTPStatus.NOT_FOUND:
+                return
+            if error.code != HTTPStatus.CONFLICT:
+                raise
+            services.pools.seen(await services.cluster.get(PROBE_POOLS, None, self._name))
+            self._woken.set()
+        else:
+            self._written_at = now
+            services.pools.seen(answer)

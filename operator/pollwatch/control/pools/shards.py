@@ -1,0 +1,137 @@
+"""A pool's Checks, shared out to its workers: each Check is in exactly one shard."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from pollwatch.compile.shards import Sharding
+from pollwatch.control.plan_book import Changes, PlanBook
+from pollwatch.control.pools.names import worker_name
+from pollwatch.plan.checks import CheckKey, CheckPlan
+from pollwatch.plan.codec import EncodedPlan, PlanEncoder
+from pollwatch.plan.egress import UNRESTRICTED, EgressPolicy
+
+
+class Shard:
+    """What one worker is told. Belongs to one event loop."""
+
+    def __init__(self, pool: str, number: int) -> None:
+        """Make one without Checks."""
+        self.pool = pool
+        self.number = number
+        self.worker = worker_name(pool, number)
+        self.book = PlanBook()
+        self.stale = True
+        """Whether the plan changed since it was delivered."""
+        self.revision = 0
+        """Of the plan that was written, or found written, last; 0: none yet."""
+        self.delivered: EncodedPlan | None = None
+        """That plan."""
+        self.written: Mapping[str, str] = {}
+        """Digests of the data that its Secrets had then, by name."""
+        self._encoder = PlanEncoder(pool=pool, worker=self.worker)
+
+    def encode(self) -> EncodedPlan:
+        """Encode the plan as it is now.
+
+        Raises:
+            PlanTooLargeError: It does not fit into the Secrets of one worker.
+        """
+        return self._encoder.encode(self.book.plan())
+
+
+class Shards:
+    """The shards of one pool, and who is a member: has Checks. Belongs to one event loop."""
+
+    def __init__(self, pool: str) -> None:
+        """Make it without Checks and without workers."""
+        self._pool = pool
+        self._egress: EgressPolicy = UNRESTRICTED
+        self._checks: dict[CheckKey, CheckPlan] = {}
+        self._sharding: Sharding | None = None
+        self._shards: dict[str, Shard] = {}
+
+    def __len__(self) -> int:
+        """Count the Checks of the pool."""
+        return len(self._checks)
+
+    @property
+    def checks(self) -> Collection[CheckPlan]:
+        """All Checks of the pool."""
+        return self._checks.values()
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of the workers that Checks are shared out to, sorted."""
+        return self._sharding.workers if self._sharding is not None else ()
+
+    @property
+    def shards(self) -> Sequence[Shard]:
+        """All shards, those of workers that are no members too, by number."""
+        return sorted(self._shards.values(), key=lambda shard: shard.number)
+
+    def get(self, worker: str) -> Shard | None:
+        """Return the shard of a worker; `None`: it has none."""
+        return self._shards.get(worker)
+
+    def apply(self, changes: Changes) -> None:
+        """Take in Checks that changed."""
+        shares: dict[str, dict[CheckKey, CheckPlan | None]] = {}
+        for key, check in changes.items():
+            if check is None:
+                self._checks.pop(key, None)
+            else:
+                self._checks[key] = check
+            if self._sharding is not None:
+                shares.setdefault(self._sharding.owner(key), {})[key] = check
+        for worker, share in shares.items():
+            self._update(self._shards[worker], share)
+
+    def set_egress(self, egress: EgressPolicy) -> None:
+        """Change what all workers may connect to."""
+        if egress == self._egress:
+            return
+        self._egress = egress
+        for shard in self._shards.values():
+            shard.book.egress = egress
+            shard.stale = True
+
+    def add(self, number: int) -> None:
+        """Have a worker, without any Checks yet."""
+        shard = Shard(self._pool, number)
+        if shard.worker not in self._shards:
+            shard.book.egress = self._egress
+            self._shards[shard.worker] = shard
+
+    def remove(self, worker: str) -> None:
+        """Drop a worker that is no member."""
+        if worker in self.members:
+            raise ValueError(f"{worker} has Checks")
+        self._shards.pop(worker, None)
+
+    def share_out(self, members: Sequence[str]) -> None:
+        """Share all Checks out to these workers, which must have been added.
+
+        The plans of those that lose Checks and of those that win them become stale together.
+        """
+        if tuple(sorted(members)) == self.members:
+            return
+        before = self._sharding
+        self._sharding = Sharding(members) if before is None else before.resized(members)
+        moves: dict[str, dict[CheckKey, CheckPlan | None]] = {}
+        for key, check in self._checks.items():
+            loser, winner = before.owner(key) if before is not None else "", self._sharding.owner(key)
+            if winner == loser:
+                continue
+            moves.setdefault(winner, {})[key] = check
+            if loser:
+                moves.setdefault(loser, {})[key] = None
+        for worker, share in moves.items():
+            self._update(self._shards[worker], share)
+
+    def reset(self) -> None:
+        """Forget the workers, and keep the Checks: somebody else leads now."""
+        self._sharding = None
+        self._shards.clear()
+
+    def _update(self, shard: Shard, changes: Changes) -> None:
+        if shard.book.update(changes):
+            shard.stale = True

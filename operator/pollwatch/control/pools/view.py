@@ -1,0 +1,48 @@
+"""What is known of a pool and its workers at one moment: what its status is made from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pollwatch.api.pool_conditions import PoolAcceptedReason
+from pollwatch.control.links import LinkState
+from pollwatch.control.pools.pods import PodFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerView:
+    """What is known of one worker."""
+
+    name: str
+    checks: int
+    revision: int
+    """That its Secret holds; 0: none yet."""
+    pending_for: float
+    """Seconds since its plan changed without having become live; 0: it is live."""
+    pod: PodFacts | None
+    link: LinkState
+
+    @property
+    def live(self) -> bool:
+        """Whether it probes by the plan of now."""
+        return self.revision > 0 and self.link.live_revision == self.revision and self.pending_for == 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolView:
+    """What is known of one pool."""
+
+    name: str
+    generation: int
+    accepted: PoolAcceptedReason
+    accepted_message: str
+    wanted: int
+    """Workers that there are to be."""
+    workers: Sequence[WorkerView]
+    """All of them, those that are about to go too, by number."""
+    checks: int
+    scaling: str = ""
+    """What is being changed about the workers, for people; empty: nothing."""
+    obstacle: str = ""
+    """Why what was made of the pool could not be applied, for people; empty: it could."""
+    repaired: str = ""
+    """What somebody had edited by hand and was put right lately, for people."""

@@ -1,0 +1,156 @@
+"""The workers of one pool while we lead: links to them, and what is known of each."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from pollwatch.control.links import LinkState, WorkerLink
+from pollwatch.control.pools.keys import read_keys
+from pollwatch.control.pools.membership import WorkerFacts
+from pollwatch.control.pools.names import keys_name, pod_name
+from pollwatch.control.pools.owned import PODS, SECRETS
+from pollwatch.control.pools.pods import PodFacts, read_pod
+from pollwatch.control.pools.services import Services
+from pollwatch.control.pools.shards import Shard
+from pollwatch.control.pools.view import WorkerView
+from pollwatch.worker.keys import Keys
+
+HEARD_WITHIN = 45.0
+"""Seconds in which a worker that is up was heard: a long poll ends after 30."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Worker:
+    shard: Shard
+    link: WorkerLink
+    task: asyncio.Task[None]
+    stopped_since: float | None = None
+    """Since when it is certain that it does not run, monotonic seconds."""
+    pending_since: float | None = None
+    """Since when its plan is not live, monotonic seconds."""
+
+
+class Workers:
+    """Of one pool. Belongs to one event loop."""
+
+    def __init__(
+        self, pool: str, services: Services, group: asyncio.TaskGroup, heard: Callable[[], None]
+    ) -> None:
+        """Start without any.
+
+        Args:
+            pool: the pool.
+            services: what is needed from outside.
+            group: runs the links.
+            heard: called when a link changed.
+        """
+        self._pool = pool
+        self._services = services
+        self._group = group
+        self._heard = heard
+        self._workers: dict[str, _Worker] = {}
+        self._keys: tuple[str, Keys] = ("", Keys())
+
+    def keep(self, shards: Iterable[Shard]) -> None:
+        """Have a link to the worker of each of these shards, and to no others."""
+        wanted = {shard.worker: shard for shard in shards}
+        for name in self._workers.keys() - wanted.keys():
+            self._workers.pop(name).task.cancel()
+        for name, shard in wanted.items():
+            if name not in self._workers:
+                link = self._link(shard)
+                task = self._group.create_task(link.run(), name=f"link {name}")
+                self._workers[name] = _Worker(shard=shard, link=link, task=task)
+
+    def look(self) -> None:
+        """Note since when workers do not run, and since when plans are not live."""
+        now = self._services.clock.monotonic()
+        for worker in self._workers.values():
+            pod = self.pod(worker.shard)
+            stopped = pod is None or not pod.may_run
+            worker.stopped_since = (worker.stopped_since or now) if stopped else None
+            shard = worker.shard
+            live = not shard.stale and worker.link.state.live_revision == shard.revision > 0
+            worker.pending_since = None if live else (worker.pending_since or now)
+
+    def facts(self, name: str) -> WorkerFacts:
+        """Say what is known of a worker, as of the last look."""
+        worker = self._workers.get(name)
+        if worker is None:
+            return WorkerFacts(up=False)
+        pod, now = self.pod(worker.shard), self._services.clock
+        heard_at = worker.link.state.heard_at
+        heard = heard_at is not None and now.time() - heard_at < HEARD_WITHIN
+        since = worker.stopped_since
+        return WorkerFacts(
+            up=since is None and (heard or (pod is not None and pod.ready)),
+            stopped_for=0.0 if since is None else now.monotonic() - since,
+        )
+
+    def pending_for(self, name: str) -> float:
+        """Seconds since the plan of a worker is not live, as of the last look; 0: it is."""
+        worker = self._workers.get(name)
+        if worker is None or worker.pending_since is None:
+            return 0.0
+        # Never 0 for what is pending.
+        return max(1e-3, self._services.clock.monotonic() - worker.pending_since)
+
+    def state(self, name: str) -> LinkState:
+        """Return the state of a link."""
+        worker = self._workers.get(name)
+        return worker.link.state if worker is not None else LinkState()
+
+    def push(self, shard: Shard) -> None:
+        """Push the plan of a shard that was written."""
+        worker = self._workers.get(shard.worker)
+        if worker is not None and shard.delivered is not None:
+            worker.link.deliver(shard.delivered, shard.revision)
+
+    def pod(self, shard: Shard) -> PodFacts | None:
+        """Read the Pod of a shard; `None`: there is none."""
+        held = self._services.owned[PODS].get(pod_name(self._pool, shard.number))
+        return read_pod(held.document) if held is not None else None
+
+    def views(self) -> list[WorkerView]:
+        """Say what is known of all workers, by number."""
+        return [
+            WorkerView(
+                name=name,
+                checks=len(worker.shard.book),
+                revision=worker.shard.revision,
+                pending_for=self.pending_for(name),
+                pod=self.pod(worker.shard),
+                link=worker.link.state,
+            )
+            for name, worker in sorted(self._workers.items(), key=lambda item: item[1].shard.number)
+        ]
+
+    def _link(self, shard: Shard) -> WorkerLink:
+        services = self._services
+        return WorkerLink(
+            pool=self._pool,
+            worker=shard.worker,
+            address=lambda: self._address(shard),
+            keys=self.keys,
+            client=services.client,
+            owns=shard.book.__contains__,
+            found=services.found,
+            heard=self._heard,
+            metrics=services.metrics,
+            clock=services.clock,
+            random=services.random,
+        )
+
+    def _address(self, shard: Shard) -> str | None:
+        pod = self.pod(shard)
+        return pod.url if pod is not None else None
+
+    def keys(self) -> Keys:
+        """Read the keys of the pool as its Secret has them now; none when it has none of use."""
+        held = self._services.owned[SECRETS].get(keys_name(self._pool))
+        if held is None:
+            return Keys()
+        if self._keys[0] != held.version:
+            state = read_keys(held)
+            self._keys = held.version, state.keys if state is not None else Keys()
+        return self._keys[1]
