@@ -22,6 +22,7 @@ from pollwatch.plan.samples import HttpFacts, Outcome, Phases, Sample
 from pollwatch.probes.network import Network, system_network
 from pollwatch.series.store import SeriesStore
 from pollwatch.worker.feed import Feed
+from pollwatch.worker.first_starts import FirstStart
 from pollwatch.worker.schedule import Schedule
 from pollwatch.worker.worker import Worker
 
@@ -106,7 +107,7 @@ async def schedule_alone(jobs: int, period: float) -> Figures:
     log = PunctualityLog(clock)
     schedule: Schedule[Sample] = Schedule(clock=clock, recorder=log, max_in_flight=10_000)
     for number in range(jobs):
-        schedule.add(Idle(), identity=str(number), period=period, soon=False)
+        schedule.add(Idle(), identity=str(number), period=period, first=FirstStart.AT_SLOT)
     return await measure(log, schedule.run, period)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from pollwatch.worker.first_starts import FirstStart
 from pollwatch.worker.schedule import QUANTUM, TIMER_RESOLUTION, Job, Schedule
 from pollwatch.worker.timetable import Entry, MissedCause
 from tests.support.clock import FakeClock, run_in_fake_time
@@ -55,9 +56,11 @@ class Bench:
         )
         self.entries: list[Entry[Job[int]]] = []
 
-    def add(self, name: str, *, period: float, takes: float = 0.0, soon: bool = False) -> ScriptedJob:
+    def add(
+        self, name: str, *, period: float, takes: float = 0.0, first: FirstStart = FirstStart.AT_SLOT
+    ) -> ScriptedJob:
         job = ScriptedJob(self.clock, takes=takes)
-        self.entries.append(self.schedule.add(job, identity=name, period=period, soon=soon))
+        self.entries.append(self.schedule.add(job, identity=name, period=period, first=first))
         return job
 
     def run(self, *steps: float | Callable[[], None], grace: float = 0.0) -> None:
@@ -164,7 +167,7 @@ def test_no_more_jobs_run_at_once_than_allowed_and_those_left_out_are_counted() 
 
 def test_a_hanging_job_does_not_delay_the_others() -> None:
     bench = Bench()
-    bench.add("hangs", period=1_000.0, takes=1e9, soon=True)
+    bench.add("hangs", period=1_000.0, takes=1e9, first=FirstStart.SOON)
     job = bench.add("a", period=1.0)
     bench.run(60.0)
     assert len(job.begun) == 60
@@ -174,20 +177,20 @@ def test_a_job_added_while_the_schedule_sleeps_starts_soon() -> None:
     bench = Bench()
     bench.add("hourly", period=3_600.0)
     added: list[ScriptedJob] = []
-    bench.run(5.0, lambda: added.append(bench.add("new", period=3_600.0, soon=True)), 0.1)
+    bench.run(5.0, lambda: added.append(bench.add("new", period=3_600.0, first=FirstStart.SOON)), 0.1)
     assert len(added[0].begun) == 1
 
 
 def test_a_schedule_without_jobs_wakes_up_for_the_first_one() -> None:
     bench = Bench()
     added: list[ScriptedJob] = []
-    bench.run(3_600.0, lambda: added.append(bench.add("new", period=3_600.0, soon=True)), 0.1)
+    bench.run(3_600.0, lambda: added.append(bench.add("new", period=3_600.0, first=FirstStart.SOON)), 0.1)
     assert len(added[0].begun) == 1
 
 
 def test_removing_a_job_cancels_its_run_and_its_result_is_not_taken() -> None:
     bench = Bench()
-    job = bench.add("a", period=3_600.0, takes=10.0, soon=True)
+    job = bench.add("a", period=3_600.0, takes=10.0, first=FirstStart.SOON)
     bench.run(1.0, lambda: bench.schedule.remove(bench.entries[0]), 0.0, 20.0)
     assert job.cancelled == 1
     assert job.results == []
@@ -196,7 +199,7 @@ def test_removing_a_job_cancels_its_run_and_its_result_is_not_taken() -> None:
 
 def test_removing_a_job_whose_run_has_not_begun_leaves_nothing_in_flight() -> None:
     bench = Bench()
-    job = bench.add("a", period=3_600.0, soon=True)
+    job = bench.add("a", period=3_600.0, first=FirstStart.SOON)
     bench.clock.advance(0.1)
 
     async def main() -> None:
@@ -238,8 +241,8 @@ def test_a_defect_in_one_job_is_logged_and_the_job_goes_on(caplog: pytest.LogCap
 
 def test_draining_waits_for_those_that_end_in_time_and_cancels_the_others() -> None:
     bench = Bench()
-    quick = bench.add("quick", period=3_600.0, takes=3.0, soon=True)
-    slow = bench.add("slow", period=3_600.0, takes=300.0, soon=True)
+    quick = bench.add("quick", period=3_600.0, takes=3.0, first=FirstStart.SOON)
+    slow = bench.add("slow", period=3_600.0, takes=300.0, first=FirstStart.SOON)
     bench.run(1.0, grace=5.0)
     assert quick.results == [1]
     assert slow.cancelled == 1

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pollwatch.worker.first_starts import FirstStart
 from pollwatch.worker.timetable import Entry, MissedCause, Phase, Timetable
 from tests.support.clock import ELECTION_NIGHT
 from tests.support.starts import StartLog
@@ -35,7 +36,7 @@ def test_a_year_of_waits_and_holds_does_not_move_the_slots(
     identity: str, period: float, jumps: list[float]
 ) -> None:
     table = make_timetable()
-    entry = table.add(identity, identity=identity, period=period, now=0.0, soon=False)
+    entry = table.add(identity, identity=identity, period=period, now=0.0, first=FirstStart.AT_SLOT)
     now = 0.0
     for jump in jumps:
         now = min(now + jump, YEAR)
@@ -51,7 +52,7 @@ def test_every_slot_is_started_or_counted_as_missed(
 ) -> None:
     log = StartLog()
     table = make_timetable(log=log)
-    entry = table.add("a", identity="a", period=period, now=0.0, soon=False)
+    entry = table.add("a", identity="a", period=period, now=0.0, first=FirstStart.AT_SLOT)
     first = entry.due
     now, starts, running_for = 0.0, 0, 0
     for wait, run in zip(waits, runs, strict=False):
@@ -96,7 +97,7 @@ def test_an_entry_is_never_due_while_it_runs(period: float, waits: list[float], 
 def test_a_run_that_takes_a_little_longer_than_its_period_delays_the_next_start_and_loses_none() -> None:
     log = StartLog()
     table = make_timetable(log=log)
-    entry = table.add("a", identity="a", period=10.0, now=0.0, soon=False)
+    entry = table.add("a", identity="a", period=10.0, now=0.0, first=FirstStart.AT_SLOT)
     slot = entry.due
     assert table.pop_due(slot, 1) == [entry]
     assert table.pop_due(slot + 10.0, 1) == []
@@ -109,7 +110,7 @@ def test_a_run_that_takes_a_little_longer_than_its_period_delays_the_next_start_
 def test_slots_that_pass_while_a_run_goes_on_are_missed_because_of_overlap() -> None:
     log = StartLog()
     table = make_timetable(log=log)
-    entry = table.add("a", identity="a", period=10.0, now=0.0, soon=False)
+    entry = table.add("a", identity="a", period=10.0, now=0.0, first=FirstStart.AT_SLOT)
     slot = entry.due
     table.pop_due(slot, 1)
     table.pop_due(slot + 10.0, 1)
@@ -122,7 +123,7 @@ def test_slots_that_pass_while_a_run_goes_on_are_missed_because_of_overlap() -> 
 def test_slots_that_pass_in_a_hold_are_missed_because_they_are_late() -> None:
     log = StartLog()
     table = make_timetable(log=log)
-    entry = table.add("a", identity="a", period=10.0, now=0.0, soon=False)
+    entry = table.add("a", identity="a", period=10.0, now=0.0, first=FirstStart.AT_SLOT)
     slot = entry.due
     assert table.pop_due(slot + 605.0, 1) == []
     assert log.missed_slots == {MissedCause.LATE: 61}
@@ -132,7 +133,7 @@ def test_slots_that_pass_in_a_hold_are_missed_because_they_are_late() -> None:
 def test_the_newest_slot_of_a_hold_is_started_when_it_is_not_too_late() -> None:
     log = StartLog()
     table = make_timetable(log=log)
-    entry = table.add("a", identity="a", period=10.0, now=0.0, soon=False)
+    entry = table.add("a", identity="a", period=10.0, now=0.0, first=FirstStart.AT_SLOT)
     slot = entry.due
     table.pop_due(slot + 602.0, 1)
     assert table.pop_due(slot + 602.0, 1) == []
@@ -143,9 +144,9 @@ def test_the_newest_slot_of_a_hold_is_started_when_it_is_not_too_late() -> None:
 def test_a_slot_that_waited_for_room_is_started_however_late_and_older_ones_are_missed() -> None:
     log = StartLog()
     table = make_timetable(log=log)
-    entry = table.add("a", identity="a", period=10.0, now=0.0, soon=False)
+    entry = table.add("a", identity="a", period=10.0, now=0.0, first=FirstStart.AT_SLOT)
     slot = entry.due
-    table.saturated(slot + 25.0)
+    assert table.pop_due(slot + 1.0, 1, room=0) == []
     assert table.pop_due(slot + 25.0, 1) == [entry]
     assert entry.started_for == slot + 20.0
     assert log.missed_slots == {MissedCause.SATURATED: 2}
@@ -180,8 +181,8 @@ def test_the_turn_of_a_first_start_says_nothing_of_the_phase() -> None:
 def test_two_workers_and_a_restart_agree_on_every_slot() -> None:
     here = make_timetable(monotonic=50.0, unix=ELECTION_NIGHT)
     there = make_timetable(monotonic=1e6, unix=ELECTION_NIGHT + 86_461.7)
-    one = here.add("a/b", identity="a/b", period=60.0, now=50.0, soon=False)
-    other = there.add("a/b", identity="a/b", period=60.0, now=1e6, soon=False)
+    one = here.add("a/b", identity="a/b", period=60.0, now=50.0, first=FirstStart.AT_SLOT)
+    other = there.add("a/b", identity="a/b", period=60.0, now=1e6, first=FirstStart.AT_SLOT)
     assert (there.unix(other.due) - here.unix(one.due)) % 60.0 == pytest.approx(0.0, abs=1e-4)
 
 
@@ -229,7 +230,7 @@ def test_a_removed_entry_never_starts() -> None:
 
 def test_an_entry_removed_while_it_runs_never_starts_again() -> None:
     table = make_timetable()
-    entry = table.add("a", identity="a", period=1.0, now=0.0, soon=False)
+    entry = table.add("a", identity="a", period=1.0, now=0.0, first=FirstStart.AT_SLOT)
     table.pop_due(entry.due, 1)
     table.pop_due(entry.due, 1)
     table.remove(entry)
@@ -249,9 +250,9 @@ def test_entries_that_come_and_go_leave_nothing_behind() -> None:
 
 def test_a_new_period_keeps_the_share_of_the_period() -> None:
     table = make_timetable()
-    entry = table.add("a", identity="a", period=10.0, now=0.0, soon=False)
+    entry = table.add("a", identity="a", period=10.0, now=0.0, first=FirstStart.AT_SLOT)
     table.remove(entry)
-    slower = table.add("a", identity="a", period=60.0, now=0.0, soon=False)
+    slower = table.add("a", identity="a", period=60.0, now=0.0, first=FirstStart.AT_SLOT)
     assert distance_to_phase(slower, table.unix(slower.due)) < 1e-4
     assert table.rate == pytest.approx(1 / 60.0)
 
@@ -260,7 +261,7 @@ def test_a_start_costs_about_the_same_with_ten_times_the_entries() -> None:
     def cost_of_a_start(entries: int) -> float:
         table = make_timetable()
         for n in range(entries):
-            table.add(str(n), identity=str(n), period=10.0, now=0.0, soon=False)
+            table.add(str(n), identity=str(n), period=10.0, now=0.0, first=FirstStart.AT_SLOT)
         begun, starts = time.process_time(), 0
         for tick in range(1, 2_000):
             for entry in table.pop_due(tick * 0.01, 256):

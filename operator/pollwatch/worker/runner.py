@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from pollwatch.plan.checks import MAX_ADDRESSES, CheckPlan, Resolve, Target
-from pollwatch.plan.samples import Sample
+from pollwatch.plan.samples import Outcome, Reason, Sample
 from pollwatch.plan.states import CheckState, Verdict
 from pollwatch.verdict.combine import combine
+from pollwatch.worker.first_starts import FirstStart
 from pollwatch.worker.target import Services, TargetRun, TargetView
 
 LONGEST_ROUND = 30.0
@@ -42,12 +43,23 @@ class CheckRun:
 
     Where all targets are new, the verdict waits for a first sample of each: one bad address out
     of four must not be told as `Down` because it happened to answer first.
+
+    Where the plan has a rate, all targets together keep it: the period of each is stretched while
+    there are many.
     """
 
-    def __init__(self, plan: CheckPlan, services: Services, *, now: float) -> None:
-        """Start probing; `now` (Unix seconds) is since when the verdict is `Unknown`."""
+    def __init__(self, plan: CheckPlan, services: Services, *, now: float, resumed: bool = False) -> None:
+        """Start probing.
+
+        Args:
+            plan: The Check.
+            services: What all targets share.
+            now: Since when the verdict is `Unknown`, Unix seconds.
+            resumed: Whether another process may have probed it until a moment ago.
+        """
         self.plan = plan
         self._services = services
+        self._resumed = resumed
         self._series = services.series.open_check(plan)
         self._targets: dict[str | None, TargetRun] = {}
         self._resolved: tuple[str, ...] = ()
@@ -55,6 +67,10 @@ class CheckRun:
         """When the probe that told them was due, monotonic seconds."""
         self._hurried_at = -math.inf
         """The last `_resolved_at` that had new targets probed ahead of their slots."""
+        self._shared_by = 1
+        """How many targets share the rate, or did within the last period."""
+        self._shared_at = -math.inf
+        """When there were so many, monotonic seconds."""
         self._begin(now)
         self.state = first_state(plan, now=now)
         self._series.observe(self.state)
@@ -75,6 +91,7 @@ class CheckRun:
         where nothing changed that they show.
         """
         former, self.plan = self.plan, plan
+        self._resumed = False
         self.state = replace(self.state, generation=plan.generation)
         if plan.labels != former.labels:
             self._services.series.close_check(self._series)
@@ -85,6 +102,7 @@ class CheckRun:
             self._resolved = ()
             self._begin(now)
             return
+        self._shared_by = len(self._targets)
         for address, run in self._targets.items():
             run.target = Target(plan, address)
             if _labelled(plan) != _labelled(former):
@@ -92,7 +110,15 @@ class CheckRun:
             elif plan.timeout != former.timeout:
                 run.series.change_timeout(plan.timeout)
             if _probed(plan) != _probed(former):
-                run.reschedule()
+                run.reschedule(self._period, self._first(address))
+            elif plan.rate != former.rate:
+                run.retime(self._period)
+
+    def probe_denied_soon(self) -> None:
+        """Probe anew what the egress policy refused last: it is another one now."""
+        for address, run in self._targets.items():
+            if run.sample is not None and run.sample.reason is Reason.EGRESS_DENIED:
+                run.reschedule(self._period, self._first(address))
 
     def close(self) -> None:
         """End all probes and all series, at once."""
@@ -101,6 +127,8 @@ class CheckRun:
 
     def _observe(self, run: TargetRun, sample: Sample) -> None:
         moved = self._follow(run, sample)
+        if self.plan.rate is not None:
+            self._share_rate(run.entry.started_for)
         credited = self._credited(run, sample)
         judged_anew = credited is not None and credited.observe(sample)
         if moved or judged_anew or self._held:
@@ -128,13 +156,15 @@ class CheckRun:
         addresses = sample.resolved[:MAX_ADDRESSES]
         # New targets are probed ahead of their slots once a period only: a name that gives another
         # address each time would otherwise be probed as fast as it answers.
-        soon = self._resolved_at - self._hurried_at >= self.plan.period
+        soon = self._resolved_at - self._hurried_at >= self._period
         if soon:
             self._hurried_at = self._resolved_at
         self._close_targets([address for address in self._targets if address not in addresses])
         for address in addresses:
             if address not in self._targets:
-                self._open_target(address, soon=soon and address != sample.address)
+                hurried = soon and address != sample.address
+                self._open_target(address, self._first(address) if hurried else FirstStart.AT_SLOT)
+        self._resumed = False
         if all(run.sample is None for run in self._targets.values()):
             self._begin_round(sample.started)
         return True
@@ -142,17 +172,50 @@ class CheckRun:
     def _begin(self, now: float) -> None:
         """Begin with nothing known of the destination, not even its addresses; `now` in Unix seconds."""
         self._hurried_at = -math.inf
-        self._open_target(None, soon=True)
+        self._shared_by = 1
+        self._open_target(None, self._first(None))
         self._begin_round(now)
 
-    def _open_target(self, address: str | None, *, soon: bool) -> None:
+    def _open_target(self, address: str | None, first: FirstStart) -> None:
         target = Target(self.plan, address)
-        self._targets[address] = TargetRun(target, self._services, self._observe, soon=soon)
+        self._targets[address] = TargetRun(
+            target, self._services, self._observe, period=self._period, first=first
+        )
+
+    def _first(self, address: str | None) -> FirstStart:
+        """When a new target is probed first."""
+        if address is None:
+            # After a restart, too, addresses are to be found before the first slot of one comes.
+            resumed = self._resumed and self.plan.probe.resolve is Resolve.ANY
+            return FirstStart.RESUMED if resumed else FirstStart.SOON
+        if self.plan.rate is not None:
+            return FirstStart.AT_SLOT
+        return FirstStart.RESUMED if self._resumed else FirstStart.SOON
+
+    @property
+    def _period(self) -> float:
+        """Seconds from one probe of a target to the next."""
+        rate = self.plan.rate
+        return self.plan.period if rate is None else max(self.plan.period, self._shared_by / rate)
+
+    def _share_rate(self, now: float) -> None:
+        """Have the targets there are share the rate; `now` in monotonic seconds.
+
+        More of them stretch the period at once, fewer shorten it when that has held for a period: a
+        name that gives two addresses and three by turns must not have its slots moved each time.
+        """
+        count, former = len(self._targets), self._period
+        if count < self._shared_by and now - self._shared_at < former:
+            return
+        self._shared_by, self._shared_at = count, now
+        if self._period != former:
+            for run in self._targets.values():
+                run.retime(self._period)
 
     def _begin_round(self, now: float) -> None:
         """Have the verdict wait for the first samples of targets that are all new; `now` in Unix seconds."""
         self._held = True
-        self._round_ends = now + min(self.plan.period, LONGEST_ROUND) + self.plan.timeout
+        self._round_ends = now + min(self._period, LONGEST_ROUND) + self.plan.timeout
 
     def _close_targets(self, addresses: Iterable[str | None]) -> None:
         for address in addresses:
@@ -185,14 +248,17 @@ class CheckRun:
         self._services.feed.publish(self.state)
 
     def _explained(self, state: CheckState, latest: TargetRun | None) -> CheckState:
-        """Add the sample that stands against it: the latest if it failed, else one of another target."""
+        """Add the sample that stands against it: the latest if it failed, else one of another target.
+
+        One that speaks of the target goes before one that could not be taken.
+        """
         candidates = self._targets.values() if latest is None else (latest, *self._targets.values())
-        for run in candidates:
-            sample = run.sample
-            if sample is not None and sample.reason is not None:
-                address = run.target.address or sample.address
-                return replace(state, reason=sample.reason, address=address, evidence=sample.evidence)
-        return state
+        against = [(run, run.sample) for run in candidates if run.sample and run.sample.reason]
+        if not against:
+            return state
+        run, sample = min(against, key=lambda found: found[1].outcome is Outcome.ERROR)
+        address = run.target.address or sample.address
+        return replace(state, reason=sample.reason, address=address, evidence=sample.evidence)
 
 
 def _labelled(plan: CheckPlan) -> tuple[object, ...]:

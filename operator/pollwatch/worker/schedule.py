@@ -11,6 +11,7 @@ from collections.abc import Awaitable
 from typing import Generic, Protocol, TypeVar
 
 from pollwatch.plan.clock import Clock
+from pollwatch.worker.first_starts import FirstStart
 from pollwatch.worker.pace import Pace
 from pollwatch.worker.timetable import Entry, StartRecorder, Timetable
 
@@ -78,13 +79,33 @@ class Schedule(Generic[R]):
         """Starts per second that all periods together ask for."""
         return self._timetable.rate
 
-    def add(self, job: Job[R], *, identity: str, period: float, soon: bool = True) -> Entry[Job[R]]:
+    def add(
+        self,
+        job: Job[R],
+        *,
+        identity: str,
+        period: float,
+        first: FirstStart = FirstStart.SOON,
+        tenant: str = "",
+        destination: str | None = None,
+    ) -> Entry[Job[R]]:
         """Put a job on the timetable; the arguments are those of `Timetable.add`."""
         entry = self._timetable.add(
-            job, identity=identity, period=period, now=self._clock.monotonic(), soon=soon
+            job,
+            identity=identity,
+            period=period,
+            now=self._clock.monotonic(),
+            first=first,
+            tenant=tenant,
+            destination=destination,
         )
         self._wake_before(entry.due)
         return entry
+
+    def retime(self, entry: Entry[Job[R]], period: float) -> None:
+        """Give a job another period; see `Timetable.retime`."""
+        self._timetable.retime(entry, period=period, now=self._clock.monotonic())
+        self._wake_before(entry.due)
 
     def remove(self, entry: Entry[Job[R]]) -> None:
         """Take a job off the timetable, and cancel its run."""
@@ -130,11 +151,11 @@ class Schedule(Generic[R]):
 
     def _start_due(self, now: float) -> None:
         loop = asyncio.get_running_loop()
-        free = max(0, self._max_in_flight - self.in_flight)
-        allowed = self._pace.allowance(now, self._timetable.rate)
-        starts = self._timetable.pop_due(now, min(free, allowed))
-        if len(starts) == free and self._timetable.next_due <= now:
-            self._timetable.saturated(now)
+        starts = self._timetable.pop_due(
+            now,
+            self._pace.allowance(now, self._timetable.rate),
+            room=max(0, self._max_in_flight - self.in_flight),
+        )
         self._pace.spend(len(starts))
         for entry in starts:
             self._tasks[entry] = loop.create_task(self._run(entry))

@@ -2,13 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from pollwatch.plan.checks import Target
+from pollwatch.plan.checks import HttpProbe, Probe, Target
 from pollwatch.plan.samples import Sample
 from pollwatch.plan.states import Verdict
 from pollwatch.series.store import SeriesStore, TargetSeries
 from pollwatch.verdict.last_sample import Judge
 from pollwatch.worker.feed import Feed
+from pollwatch.worker.first_starts import FirstStart
 from pollwatch.worker.schedule import Job, Schedule
 from pollwatch.worker.timetable import Entry
 
@@ -54,7 +56,8 @@ class TargetRun:
         services: Services,
         observe: "Callable[[TargetRun, Sample], None]",
         *,
-        soon: bool,
+        period: float,
+        first: FirstStart,
     ) -> None:
         """Open its series and schedule it.
 
@@ -62,7 +65,8 @@ class TargetRun:
             target: What to probe.
             services: What all targets share.
             observe: Takes its samples.
-            soon: Whether it is probed ahead of its first slot.
+            period: Seconds from one probe to the next; not below the Check's.
+            first: When it is probed first.
         """
         self._services = services
         self._observe = observe
@@ -70,7 +74,7 @@ class TargetRun:
         self.judge = services.judge()
         self.sample: Sample | None = None
         self.series: TargetSeries = services.series.open_target(target)
-        self.entry = self._schedule(soon=soon)
+        self.entry = self._schedule(period, first)
 
     def run(self) -> Awaitable[Sample]:
         """Probe once."""
@@ -95,10 +99,14 @@ class TargetRun:
         self._services.series.close_target(self.series)
         self.series = self._services.series.open_target(self.target)
 
-    def reschedule(self) -> None:
-        """Cancel what is running and probe anew, soon; the phase stays."""
+    def reschedule(self, period: float, first: FirstStart) -> None:
+        """Cancel what is running and begin anew with this period; the phase stays."""
         self._services.schedule.remove(self.entry)
-        self.entry = self._schedule(soon=True)
+        self.entry = self._schedule(period, first)
+
+    def retime(self, period: float) -> None:
+        """Go on with another period; the phase stays."""
+        self._services.schedule.retime(self.entry, period)
 
     def close(self) -> None:
         """End its probes and its series, at once."""
@@ -115,7 +123,18 @@ class TargetRun:
             probing=self.entry.running,
         )
 
-    def _schedule(self, *, soon: bool) -> Entry[Job[Sample]]:
+    def _schedule(self, period: float, first: FirstStart) -> Entry[Job[Sample]]:
         check, address = self.target
         identity = str(check.key) if address is None else f"{check.key} {address}"
-        return self._services.schedule.add(self, identity=identity, period=check.period, soon=soon)
+        return self._services.schedule.add(
+            self,
+            identity=identity,
+            period=period,
+            first=first,
+            tenant=check.key.namespace,
+            destination=_host(check.probe),
+        )
+
+
+def _host(probe: Probe) -> str:
+    return (urlsplit(probe.url).hostname or "") if isinstance(probe, HttpProbe) else probe.host.lower()

@@ -13,27 +13,29 @@ standstill everything goes on in its own phase. A slot that waits because too ma
 are in flight is the exception: it keeps its place in the queue, whatever the time, and only
 older slots of the same entry are missed. Else the same entries would go without each time.
 
-**New entries.** Nobody waits an hour for the first probe of an hourly Check: a new entry
-is started once soon, before its first slot. How soon depends on how many are new: the
-first starts are spread so that about 50 a second begin, or all within 20 seconds.
+**Tenants.** What is due is started the longest due first, as long as all of it may start. Else
+tenants take turns and share the room: see `worker.tenants`.
+
+**First starts.** A new entry is started once soon, before its first slot: see `worker.first_starts`.
 """
 
 import heapq
 import math
+import sys
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from pollwatch.worker.first_starts import FirstStart, FirstStarts, goes_on_at_its_slots, made_up_after
+from pollwatch.worker.tenants import Tenant, Tenants
+
 LATEST_START = 0.25
 """How late a slot may be started, as a share of the period; then it is missed."""
-FIRST_STARTS_PER_SECOND = 50.0
-FIRST_STARTS_WITHIN = 20.0
-"""Longest wait for a first start, seconds, however many entries are new."""
 
 _FIRST = -1
 """Number of the slot that a new entry gets ahead of all others."""
 _MANY_DEAD = 64
-"""Removed entries that may stay in the heap whatever its size."""
+"""Dead items that may stay in the heap whatever its size."""
 
 W = TypeVar("W")
 
@@ -46,7 +48,7 @@ class MissedCause(StrEnum):
     OVERLAP = "overlap"
     """The probe before it was still running."""
     SATURATED = "saturated"
-    """As many probes as are allowed were in flight."""
+    """As many probes as are allowed were in flight, of its namespace or in all."""
 
 
 class StartRecorder(Protocol):
@@ -81,28 +83,40 @@ class Entry(Generic[W]):
 
     __slots__ = (
         "alive",
+        "destination",
         "due",
+        "offset",
         "origin",
         "overlapped",
         "parked",
         "period",
         "running",
+        "serial",
         "slot",
         "started_for",
+        "tenant",
         "tolerance",
         "work",
     )
 
-    def __init__(self, work: W, *, period: float, origin: float) -> None:
+    def __init__(
+        self, work: W, *, period: float, offset: float, tenant: "Tenant[Entry[W]]", destination: str | None
+    ) -> None:
         self.work = work
+        self.tenant = tenant
+        self.destination = destination
         self.period = period
         self.tolerance = period * LATEST_START
-        self.origin = origin
+        self.offset = offset
+        """Of its slots into the period, as a share of it."""
+        self.origin = 0.0
         """When slot 0 is, monotonic seconds."""
         self.slot = 0
         """Number of the next slot."""
-        self.due = origin
+        self.due = 0.0
         """When the next slot is, monotonic seconds."""
+        self.serial = 0
+        """Of its item in the heap; 0: it has none."""
         self.started_for = -math.inf
         """The slot it was last started for, monotonic seconds."""
         self.running = False
@@ -116,7 +130,10 @@ class Entry(Generic[W]):
 
 
 class Timetable(Generic[W]):
-    """Entries in a heap by their next slot: every operation is O(log n), amortised."""
+    """Entries in a heap by their next slot: every operation is O(log n), amortised.
+
+    Those that are due and may not start yet are in the queues of their tenants instead.
+    """
 
     def __init__(self, *, monotonic: float, unix: float, recorder: StartRecorder) -> None:
         """Make an empty timetable.
@@ -128,13 +145,14 @@ class Timetable(Generic[W]):
         """
         self._wall_offset = unix - monotonic
         self._recorder = recorder
-        # The serial number settles ties: entries are never compared.
+        # The serial number settles ties: entries are never compared. An item whose number is not that of
+        # its entry is dead: the entry was removed, or has another item.
         self._heap: list[tuple[float, int, Entry[W]]] = []
         self._serial = 0
         self._size = 0
         self._dead = 0
-        self._awaiting_first = 0
-        self._saturated_at = -math.inf
+        self._tenants: Tenants[Entry[W]] = Tenants()
+        self._first_starts = FirstStarts()
         self._rate = 0.0
 
     def __len__(self) -> int:
@@ -148,13 +166,25 @@ class Timetable(Generic[W]):
     @property
     def next_due(self) -> float:
         """When there may be something to start, monotonic seconds; infinity for never."""
+        if self._tenants.waiting:
+            return -math.inf
         return self._heap[0][0] if self._heap else math.inf
 
     def unix(self, monotonic: float) -> float:
         """Convert a time of this timetable to Unix seconds."""
         return monotonic + self._wall_offset
 
-    def add(self, work: W, *, identity: str, period: float, now: float, soon: bool = True) -> Entry[W]:
+    def add(
+        self,
+        work: W,
+        *,
+        identity: str,
+        period: float,
+        now: float,
+        first: FirstStart = FirstStart.SOON,
+        tenant: str = "",
+        destination: str | None = None,
+    ) -> Entry[W]:
         """Add an entry.
 
         Args:
@@ -162,24 +192,55 @@ class Timetable(Generic[W]):
             identity: What its phase is computed from.
             period: Seconds between slots, above 0.
             now: Monotonic seconds.
-            soon: Whether it is also started once ahead of its first slot, if that is far off.
+            first: When it is started first.
+            tenant: Whose it is: what is due is shared fairly between tenants.
+            destination: What its starts are a load to; `None`: nothing that others are, too.
         """
         phase = Phase.of(identity)
-        origin = now + (phase.offset * period - self.unix(now)) % period
-        entry = Entry(work, period=period, origin=origin)
-        first = now + phase.turn * min(
-            FIRST_STARTS_WITHIN, (self._awaiting_first + 1) / FIRST_STARTS_PER_SECOND
+        entry = Entry(
+            work,
+            period=period,
+            offset=phase.offset,
+            tenant=self._tenants.join(tenant),
+            destination=destination,
         )
-        if soon and first < origin:
+        entry.origin = entry.due = self._next_slot(entry, now)
+        ahead = self._first_start(entry, first, phase.turn, now)
+        if ahead < entry.origin:
             entry.slot = _FIRST
-            entry.due = first
-            if origin - first < period / 2:
-                entry.origin += period
-            self._awaiting_first += 1
+            entry.due = ahead
+            self._keep_distance(entry)
+            self._first_starts.expect(tenant, destination)
         self._size += 1
         self._rate += 1 / period
         self._push(entry)
         return entry
+
+    def retime(self, entry: Entry[W], *, period: float, now: float) -> None:
+        """Give an entry another period, above 0; its phase stays, and what is running goes on.
+
+        The next start is not sooner than half a period after the last one.
+        """
+        if not entry.alive or period == entry.period:
+            return
+        self._rate += 1 / period - 1 / entry.period
+        entry.period = period
+        entry.tolerance = period * LATEST_START
+        entry.origin = self._next_slot(entry, now)
+        if entry.slot == _FIRST:
+            self._keep_distance(entry)
+        elif entry in entry.tenant.ready:
+            # It keeps its place in the queue, for the slot that was the last one by the new period.
+            entry.origin -= period
+            self._move(entry, 0)
+        else:
+            self._move(entry, 1 if entry.origin - entry.started_for < period / 2 else 0)
+            entry.overlapped = False
+            if entry.parked:
+                entry.parked = False
+            else:
+                self._abandon_item(entry)
+            self._push(entry)
 
     def remove(self, entry: Entry[W]) -> None:
         """Take an entry out; harmless when it is out already."""
@@ -189,54 +250,85 @@ class Timetable(Generic[W]):
         self._size -= 1
         self._rate = self._rate - 1 / entry.period if self._size else 0.0
         if entry.slot == _FIRST:
-            self._awaiting_first -= 1
-        if entry.parked:
-            return
-        # It stays in the heap until its time comes, or until half of the heap is dead.
-        self._dead += 1
-        if self._dead > _MANY_DEAD and self._dead * 2 > len(self._heap):
-            self._heap = [item for item in self._heap if item[2].alive]
-            heapq.heapify(self._heap)
-            self._dead = 0
+            self._first_starts.had(entry.tenant.name, entry.destination)
+        if entry.running:
+            self._tenants.ended(entry.tenant)
+        if entry in entry.tenant.ready:
+            self._tenants.forget(entry.tenant, entry)
+        elif not entry.parked:
+            self._abandon_item(entry)
+        self._tenants.leave(entry.tenant)
 
-    def pop_due(self, now: float, limit: int) -> list[Entry[W]]:
-        """Give the entries to start now, at most `limit`, the longest due first.
+    def pop_due(self, now: float, limit: int, *, room: int = sys.maxsize) -> list[Entry[W]]:
+        """Give the entries to start now.
 
         Each of them counts as running until `finished` is called for it.
+
+        Args:
+            now: Monotonic seconds.
+            limit: How many may start now. What waits for that may come too late, and is skipped.
+            room: How many more may be running. What waits for that keeps its place.
         """
         starts: list[Entry[W]] = []
-        while self._heap and self._heap[0][0] <= now and len(starts) < limit:
-            entry = self._heap[0][2]
-            if not entry.alive:
-                heapq.heappop(self._heap)
+        heap, tenants = self._heap, self._tenants
+        while heap and heap[0][0] <= now:
+            _, serial, entry = heap[0]
+            if serial != entry.serial:
+                heapq.heappop(heap)
                 self._dead -= 1
             elif entry.running:
-                heapq.heappop(self._heap)
+                heapq.heappop(heap)
+                entry.serial = 0
                 entry.parked = True
-            elif now - entry.due > entry.tolerance and not self._waited_for_room(entry):
+            elif self._is_too_late(entry, now):
                 self._skip(entry, now)
-            else:
-                self._drop_older_slots(entry, now)
+                self._replace_top(entry)
+            elif (
+                len(starts) < limit
+                and not tenants.waiting
+                and tenants.has_room(entry.tenant, room - len(starts))
+            ):
+                self._start(entry, now)
+                self._replace_top(entry)
                 starts.append(entry)
-                entry.running = True
-                entry.started_for = entry.due
-                self._requeue(entry, entry.slot + 1)
+            else:
+                heapq.heappop(heap)
+                entry.serial = 0
+                tenants.wait(entry.tenant, entry)
+        if tenants.waiting:
+            self._take_turns(starts, now, limit, room)
         return starts
 
     def finished(self, entry: Entry[W]) -> None:
         """Note that a started entry has ended: it may be started again."""
         entry.running = False
-        if entry.parked and entry.alive:
+        if not entry.alive:
+            return
+        self._tenants.ended(entry.tenant)
+        if entry.parked:
             entry.parked = False
             entry.overlapped = True
             self._push(entry)
 
-    def saturated(self, now: float) -> None:
-        """Note that what is due now waits because too many are running."""
-        self._saturated_at = now
+    def _take_turns(self, starts: list[Entry[W]], now: float, limit: int, room: int) -> None:
+        """Start of those that wait what may start, fairly."""
+        while len(starts) < limit:
+            entry = self._tenants.next_in_turn(room - len(starts))
+            if entry is None:
+                break
+            if self._is_too_late(entry, now):
+                self._skip(entry, now)
+            else:
+                self._start(entry, now)
+                starts.append(entry)
+            self._push(entry)
+        self._tenants.note_saturation(room - len(starts), now)
 
-    def _waited_for_room(self, entry: Entry[W]) -> bool:
-        return entry.due <= self._saturated_at and not entry.overlapped
+    def _is_too_late(self, entry: Entry[W], now: float) -> bool:
+        if now - entry.due <= entry.tolerance:
+            return False
+        waited_for_room = entry.due <= entry.tenant.saturated_at and not entry.overlapped
+        return not waited_for_room
 
     def _skip(self, entry: Entry[W], now: float) -> None:
         """Give up the slots that are too late, and count them."""
@@ -244,28 +336,60 @@ class Timetable(Generic[W]):
         slot = max(entry.slot + 1, in_time)
         cause = MissedCause.OVERLAP if entry.overlapped else MissedCause.LATE
         self._recorder.missed(cause, slot - entry.slot)
-        self._requeue(entry, slot)
+        self._move(entry, slot)
+        entry.overlapped = False
 
-    def _drop_older_slots(self, entry: Entry[W], now: float) -> None:
-        """Of several slots that have passed while there was no room, leave only the newest."""
+    def _start(self, entry: Entry[W], now: float) -> None:
+        """Take the next slot of an entry, the newest of several that passed while there was no room."""
         passed = math.floor((now - entry.origin) / entry.period) - entry.slot
         if passed > 0:
             self._recorder.missed(MissedCause.SATURATED, passed)
             self._move(entry, entry.slot + passed)
-
-    def _requeue(self, entry: Entry[W], slot: int) -> None:
-        """Move the entry at the top of the heap to a later slot."""
-        self._move(entry, slot)
+        entry.running = True
+        entry.started_for = entry.due
+        self._move(entry, entry.slot + 1)
         entry.overlapped = False
-        self._serial += 1
-        heapq.heapreplace(self._heap, (entry.due, self._serial, entry))
+        self._tenants.started(entry.tenant)
+
+    def _next_slot(self, entry: Entry[W], now: float) -> float:
+        return now + (entry.offset * entry.period - self.unix(now)) % entry.period
+
+    def _first_start(self, entry: Entry[W], first: FirstStart, turn: float, now: float) -> float:
+        """Give when an entry is to be started ahead of its slots; after them or never: infinity."""
+        if first is FirstStart.AT_SLOT:
+            return math.inf
+        if first is FirstStart.RESUMED and goes_on_at_its_slots(entry.period):
+            made_up = entry.origin - entry.period + made_up_after(entry.period)
+            return made_up if made_up > now else math.inf
+        return now + self._first_starts.delay(entry.tenant.name, entry.destination, turn=turn)
+
+    def _keep_distance(self, entry: Entry[W]) -> None:
+        """Have the first slot come no sooner than half a period after the first start."""
+        if entry.origin - entry.due < entry.period / 2:
+            entry.origin += entry.period
 
     def _move(self, entry: Entry[W], slot: int) -> None:
         if entry.slot == _FIRST:
-            self._awaiting_first -= 1
+            self._first_starts.had(entry.tenant.name, entry.destination)
         entry.slot = slot
         entry.due = entry.origin + slot * entry.period
 
     def _push(self, entry: Entry[W]) -> None:
         self._serial += 1
+        entry.serial = self._serial
         heapq.heappush(self._heap, (entry.due, self._serial, entry))
+
+    def _replace_top(self, entry: Entry[W]) -> None:
+        """Put the entry at the top of the heap where its next slot belongs."""
+        self._serial += 1
+        entry.serial = self._serial
+        heapq.heapreplace(self._heap, (entry.due, self._serial, entry))
+
+    def _abandon_item(self, entry: Entry[W]) -> None:
+        """Leave an entry's item in the heap until its time comes, or until half of the heap is dead."""
+        entry.serial = 0
+        self._dead += 1
+        if self._dead > _MANY_DEAD and self._dead * 2 > len(self._heap):
+            self._heap = [item for item in self._heap if item[1] == item[2].serial]
+            heapq.heapify(self._heap)
+            self._dead = 0

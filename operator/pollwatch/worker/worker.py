@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from pollwatch.plan.checks import CheckKey, CheckPlan, Plan, Target
+from pollwatch.plan.egress import IPNetwork
 from pollwatch.plan.samples import Sample
 from pollwatch.plan.states import CheckState
 from pollwatch.probes.network import Network
@@ -28,7 +29,7 @@ class Worker:
     """One prober in one event loop: `apply` plans at any time, `run`, then `drain`."""
 
     network: Network
-    """The way out, and the clock. Its owner closes it, after `drain`."""
+    """The way out, and the clock. Its owner closes it, after `drain`. Where it may lead the plan says."""
     series: SeriesStore
     metrics: WorkerMetrics
     feed: Feed
@@ -39,15 +40,25 @@ class Worker:
     """Probes; raises nothing but `CancelledError`."""
     max_in_flight: int = MOST_PROBES
     """Probes under way at a time; see `worker.process.prepare_process`."""
+    protected: tuple[IPNetwork, ...] = ()
+    """Networks that are protected besides those of each plan: what only this machine knows of."""
+    resuming: bool = False
+    """Whether the first plan says what another process probed until a moment ago, as after a restart:
+    see `worker.first_starts`."""
     _applied: tuple[CheckPlan, ...] = field(init=False, default=(), repr=False)
     _runs: dict[CheckKey, CheckRun] = field(init=False, default_factory=dict, repr=False)
     _waiting: dict[CheckKey, CheckPlan] = field(init=False, default_factory=dict, repr=False)
     """Checks of the plan, new or changed, that are still to be taken up."""
+    _resumed: set[CheckKey] = field(init=False, default_factory=set, repr=False)
+    """Those of `_waiting` that another process may have probed."""
+    _egress: Network = field(init=False, repr=False)
+    """The network, as the plan's egress policy has it."""
     _more: asyncio.Event = field(init=False, default_factory=asyncio.Event, repr=False)
     _services: Services = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Put the parts together; nothing runs yet."""
+        self._egress = self.network
         self._services = Services(
             probe=self._probe,
             schedule=Schedule(
@@ -86,7 +97,11 @@ class Worker:
         the very objects of the one before, and a comparison where it has equal ones. The
         probes and the series of a Check that is not in the plan any more end at once. Many new
         or changed Checks are taken up a few at a time, so that the probes of others do not wait.
+
+        The egress policy holds for each probe that starts from now on. What the former one refused
+        is probed anew, soon.
         """
+        self._follow_egress(plan)
         before, after = set(map(id, self._applied)), set(map(id, plan.checks))
         fresh = {check.key: check for check in plan.checks if id(check) not in before}
         for check in self._applied:
@@ -99,10 +114,13 @@ class Worker:
             run = self._runs.get(key)
             if run is None or run.plan != check:
                 self._waiting[key] = check
+                if self.resuming:
+                    self._resumed.add(key)
             else:
                 # It may have been changed, and changed back before that was taken up.
                 self._waiting.pop(key, None)
         self._applied = plan.checks
+        self.resuming = False
         self._take_up_some()
         self.metrics.plan_applied()
 
@@ -142,8 +160,20 @@ class Worker:
             raise KeyError(key)
         return () if run is None else run.views()
 
+    def _follow_egress(self, plan: Plan) -> None:
+        """Have the network lead where the plan and this machine allow."""
+        egress = plan.egress
+        if self.protected:
+            egress = replace(egress, protected=(*egress.protected, *self.protected))
+        # An equal policy is not exchanged: the one in force remembers what it has judged.
+        if egress != self._egress.egress:
+            self._egress = replace(self.network, egress=egress)
+            for run in self._runs.values():
+                run.probe_denied_soon()
+
     def _drop(self, key: CheckKey) -> None:
         self._waiting.pop(key, None)
+        self._resumed.discard(key)
         run = self._runs.pop(key, None)
         if run is not None:
             run.close()
@@ -153,9 +183,11 @@ class Worker:
         for key in list(islice(self._waiting, TAKEN_UP_AT_ONCE)):
             check, run = self._waiting.pop(key), self._runs.get(key)
             if run is None:
-                self._runs[key] = CheckRun(check, self._services, now=now)
+                resumed = key in self._resumed
+                self._runs[key] = CheckRun(check, self._services, now=now, resumed=resumed)
             else:
                 run.change(check, now=now)
+            self._resumed.discard(key)
         if self._waiting:
             self._more.set()
 
@@ -168,4 +200,4 @@ class Worker:
             await asyncio.sleep(0)
 
     def _probe(self, target: Target) -> Awaitable[Sample]:
-        return self.take_sample(target, self.network)
+        return self.take_sample(target, self._egress)

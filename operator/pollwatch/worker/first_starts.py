@@ -1,0 +1,84 @@
+"""When entries that are new are started first, ahead of their slots.
+
+**New entries.** Nobody waits an hour for the first probe of an hourly Check: a new entry is
+started once soon. How soon depends on how many are new: the first starts are spread so that
+about 50 a second begin, shared evenly among the tenants that have new entries, or all within 20
+seconds; and of those that go to one destination 50 a second, one after the other.
+
+**After a restart.** The entries of a process that takes over from one that died are not new, and
+extra starts for all of them would be a burst. So with a period of up to 30 seconds an entry goes
+on at its slots: it starts within one period anyhow, and the load is the steady one from the first
+moment. What was missed meanwhile is made up for: each slot of the last 10 seconds (or half
+period, where that is shorter) before the restart is started once, that much later. Where the
+process was away for no longer, no two starts of an entry are further apart than a period and
+that much; and no destination gets more than twice its steady rate. Longer periods are treated as
+new: their first starts come within 20 seconds.
+"""
+
+from collections import Counter
+from enum import Enum, auto
+
+FIRST_STARTS_PER_SECOND = 50.0
+FIRST_STARTS_WITHIN = 20.0
+"""Longest wait for a first start, seconds, however many entries are new; of those of one destination
+more may have to wait."""
+SHORT_PERIOD = 30.0
+"""Up to here, seconds, an entry is not started ahead of its slots after a restart."""
+MADE_UP_FOR = 10.0
+"""How far back, seconds, the slots before a restart are started after it."""
+
+
+class FirstStart(Enum):
+    """When an entry is started first."""
+
+    SOON = auto()
+    """Ahead of its first slot, if that is far off."""
+    RESUMED = auto()
+    """As after a restart: another process may have started it until a moment ago."""
+    AT_SLOT = auto()
+    """At its first slot."""
+
+
+class FirstStarts:
+    """Counts the entries that are new, and spreads their first starts."""
+
+    def __init__(self) -> None:
+        self._by_tenant: Counter[str] = Counter()
+        self._by_destination: Counter[str] = Counter()
+
+    def expect(self, tenant: str, destination: str | None) -> None:
+        """Count one more that is new."""
+        self._by_tenant[tenant] += 1
+        if destination is not None:
+            self._by_destination[destination] += 1
+
+    def had(self, tenant: str, destination: str | None) -> None:
+        """Count one less."""
+        _count_down(self._by_tenant, tenant)
+        if destination is not None:
+            _count_down(self._by_destination, destination)
+
+    def delay(self, tenant: str, destination: str | None, *, turn: float) -> float:
+        """Give in how many seconds one more is started; `turn` is its random place, in [0, 1)."""
+        own = self._by_tenant[tenant] + 1
+        sharing = len(self._by_tenant) + (own == 1)
+        delay = turn * min(FIRST_STARTS_WITHIN, sharing * own / FIRST_STARTS_PER_SECOND)
+        if destination is None:
+            return delay
+        return max(delay, (self._by_destination[destination] + turn) / FIRST_STARTS_PER_SECOND)
+
+
+def goes_on_at_its_slots(period: float) -> bool:
+    """Whether an entry with this period (seconds) is not started ahead of its slots after a restart."""
+    return period <= SHORT_PERIOD
+
+
+def made_up_after(period: float) -> float:
+    """Give how many seconds after a slot that a restart may have missed it is started after all."""
+    return min(period / 2, MADE_UP_FOR)
+
+
+def _count_down(counter: Counter[str], key: str) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
