@@ -9,15 +9,21 @@ from pollwatch.control.cluster import (
     CHECKS,
     CONFIG_MAPS,
     EVENTS,
+    NAMESPACES,
+    PROBE_POOLS,
     SECRETS,
     Cluster,
     RefusedError,
     Resource,
     UnreachableError,
 )
+from pollwatch.control.pools.owned import OWNED, PODS
 
 FOLLOW = ("list", "watch")
 READ = ("get", *FOLLOW)
+KEEP = (*FOLLOW, "create", "patch", "delete")
+
+LEASES = Resource(kind="Lease", group="coordination.k8s.io", version="v1", plural="leases")
 
 
 class PreflightError(Exception):
@@ -45,30 +51,59 @@ RIGHTS: Sequence[Right] = (
     *(Right(verb=verb, resource=CONFIG_MAPS) for verb in READ),
     Right(verb="create", resource=EVENTS),
 )
-"""All that the operator needs: what manifests/rbac grants, no more."""
+"""All that the operator needs in the namespaces that it serves: what manifests/rbac grants, no more."""
+
+RIGHTS_TO_POOLS: Sequence[Right] = (
+    *(Right(verb=verb, resource=PROBE_POOLS) for verb in READ),
+    Right(verb="patch", resource=PROBE_POOLS, subresource="status"),
+    *(Right(verb=verb, resource=NAMESPACES) for verb in FOLLOW),
+)
+"""What it needs in the whole cluster for pools: manifests/rbac/pools."""
+
+RIGHTS_AT_HOME: Sequence[Right] = (
+    *(Right(verb=verb, resource=resource) for resource in OWNED for verb in KEEP if resource != PODS),
+    *(Right(verb=verb, resource=PODS) for verb in FOLLOW),
+    Right(verb="create", resource=LEASES),
+)
+"""What it needs in its own namespace for pools: manifests/rbac/pools, too."""
 
 
-async def preflight(cluster: Cluster, namespaces: Sequence[str]) -> None:
-    """Make sure that the API server answers, knows Checks, and lets us work.
+async def preflight(
+    cluster: Cluster, namespaces: Sequence[str], *, system_namespace: str | None = None
+) -> None:
+    """Make sure that the API server answers, knows our resources, and lets us work.
 
     Args:
         cluster: the API server.
         namespaces: what is to be served; empty: all.
+        system_namespace: where the operator has its workers in pools; `None`: it has none.
 
     Raises:
         PreflightError: it is not so.
     """
-    await _require_api(cluster)
-    missing = await _missing_rights(cluster, namespaces)
+    await _require_api(cluster, (CHECKS,) if system_namespace is None else (CHECKS, PROBE_POOLS))
+    questions = [(right, namespace) for namespace in namespaces or ("",) for right in RIGHTS]
+    missing = await _missing_rights(cluster, questions)
     if missing:
         remedy = "manifests/rbac/namespaced/" if namespaces else "manifests/rbac/"
-        raise PreflightError(
-            f"not allowed to {'; '.join(missing)}: kubectl apply -f {remedy}, "
-            "and run the operator as its service account"
-        )
+        raise _not_allowed(missing, remedy)
+    if system_namespace is None:
+        return
+    questions = [(right, "") for right in RIGHTS_TO_POOLS]
+    questions += ((right, system_namespace) for right in RIGHTS_AT_HOME)
+    missing = await _missing_rights(cluster, questions)
+    if missing:
+        raise _not_allowed(missing, "manifests/rbac/pools/")
 
 
-async def _require_api(cluster: Cluster) -> None:
+def _not_allowed(missing: Sequence[str], remedy: str) -> PreflightError:
+    return PreflightError(
+        f"not allowed to {'; '.join(missing)}: kubectl apply -f {remedy}, "
+        "and run the operator as its service account"
+    )
+
+
+async def _require_api(cluster: Cluster, resources: Sequence[Resource]) -> None:
     try:
         served = await cluster.request("GET", CHECKS.prefix)
     except UnreachableError as error:
@@ -83,16 +118,17 @@ async def _require_api(cluster: Cluster) -> None:
         if error.code != HTTPStatus.NOT_FOUND:
             raise PreflightError(f"the API server does not work: {error}") from error
         served = {"resources": []}
-    if not any(resource["name"] == CHECKS.plural for resource in served["resources"]):
-        raise PreflightError(
-            f"this cluster does not know Checks ({CHECKS.group}/{CHECKS.version}): "
-            "kubectl apply -f manifests/crds/, or pollwatch crds | kubectl apply -f -"
-        )
+    known = {resource["name"] for resource in served["resources"]}
+    for resource in resources:
+        if resource.plural not in known:
+            raise PreflightError(
+                f"this cluster does not know {resource.kind}s ({resource.api_version}): "
+                "kubectl apply -f manifests/crds/, or pollwatch crds | kubectl apply -f -"
+            )
 
 
-async def _missing_rights(cluster: Cluster, namespaces: Sequence[str]) -> list[str]:
+async def _missing_rights(cluster: Cluster, questions: Sequence[tuple[Right, str]]) -> list[str]:
     """Return what we may not do, in words."""
-    questions = [(right, namespace) for namespace in namespaces or ("",) for right in RIGHTS]
     try:
         answers = await asyncio.gather(*(_allowed(cluster, *question) for question in questions))
     except UnreachableError as error:

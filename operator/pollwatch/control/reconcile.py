@@ -1,6 +1,7 @@
 """Compiles Checks that changed, and hands the data plane the Plan that they add up to."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -25,6 +26,10 @@ from pollwatch.plan.clock import Clock
 
 APPLY_INTERVAL = 0.25
 """Seconds between two plans, at least: what changes in a rush is applied together."""
+
+FIRST_READS = 30.0
+"""Seconds that the first plan may wait for Secrets and ConfigMaps to be read: without them, what
+workers probe by them already would be taken from them."""
 
 
 class Reconciler:
@@ -74,9 +79,17 @@ class Reconciler:
         return sum(1 for one in self._ready.values() if one is reason)
 
     async def settle(self) -> None:
-        """Return when nothing waits to be compiled and the plan is applied, for the first time."""
+        """Return when nothing waits to be compiled and the plan is applied, for the first time.
+
+        What cannot be read for long (`FIRST_READS`) is not waited for.
+        """
         self._look_settled()
         await self._settled.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_READS):
+                while self.count(ReadyReason.PENDING) or not self._is_settled:
+                    self._settled.clear()
+                    await self._settled.wait()
 
     async def run(self) -> None:
         """Compile what changed, for ever, once it is known which pools there are."""
@@ -206,8 +219,12 @@ class Reconciler:
         self._reporter.decided(key, held.uid, admission, None, pools=())
 
     def _look_settled(self) -> None:
-        if self._queue.idle and not self._stale.is_set():
+        if self._is_settled:
             self._settled.set()
+
+    @property
+    def _is_settled(self) -> bool:
+        return self._queue.idle and not self._stale.is_set()
 
     def _unplan(self, key: CheckKey) -> None:
         if self._plans.put(key, ()):

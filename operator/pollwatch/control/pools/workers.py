@@ -28,6 +28,8 @@ class _Worker:
     """Since when it is certain that it does not run, monotonic seconds."""
     pending_since: float | None = None
     """Since when its plan is not live, monotonic seconds."""
+    reached_by: tuple[str | None, tuple[str, ...]] = (None, ())
+    """Address and keys at the last look."""
 
 
 class Workers:
@@ -72,6 +74,10 @@ class Workers:
             shard = worker.shard
             live = not shard.stale and worker.link.state.live_revision == shard.revision > 0
             worker.pending_since = None if live else (worker.pending_since or now)
+            reached_by = pod.url if pod is not None else None, self.keys().identities
+            if reached_by != worker.reached_by:
+                worker.reached_by = reached_by
+                worker.link.nudge()
 
     def facts(self, name: str) -> WorkerFacts:
         """Say what is known of a worker, as of the last look."""
