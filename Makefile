@@ -8,9 +8,11 @@ PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 py
 	done),python3)
 BIN := .venv/bin
 TESTS ?= tests
+SEEDS ?= 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20
+CHECKS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test e2e tools check fix generate bench clean
+.PHONY: help venv run test chaos e2e tools check fix generate bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +31,10 @@ tools: venv ## build or fetch what the tests need: etcd, kube-apiserver, Prometh
 
 test: tools ## run every test, against a real API server and a real Prometheus (TESTS=path for some)
 	@$(BIN)/python -m pytest $(TESTS)
+
+chaos: tools ## kill, cut and corrupt at random, 20 seeds (SEEDS=7 for one), and judge from outside
+	@POLLWATCH_CHAOS_SEEDS=$(SEEDS) POLLWATCH_CHAOS_CHECKS=$(CHECKS) \
+		$(BIN)/python -m pytest tests/chaos/test_chaos.py -v
 
 e2e: venv ## run the product's image on a whole one-node Kubernetes (Debian, as root)
 	@$(BIN)/python -m tests.e2e

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from benchmarks import engine, many_checks, operator_scale, probe_cost, series
+from benchmarks import engine, many_checks, operator_scale, pools, probe_cost, series
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -79,6 +79,16 @@ etcd, kube-apiserver, the operator under its own service account, the site and t
 two cores. Checks are created 16 at a time; then nothing is changed for five minutes.""",
             run=lambda: operator_scale.measure(10_000, idle=300.0, period=30),
             quick=lambda: operator_scale.measure(1_000, idle=30.0, period=30),
+        ),
+        "pools": Comparison(
+            title="10,000 Checks in a pool of four workers",
+            text="""\
+etcd, kube-apiserver, the operator under its own service account, four workers as processes, the
+site and this program share two cores; what plays the kubelet brings a changed Secret to its volume
+a minute later, so plans arrive by push. Checks are created 16 at a time; then one at a time is
+changed; then nothing is for two minutes; then a worker is killed, and at last two leaders.""",
+            run=lambda: pools.measure(pools.Size()),
+            quick=lambda: pools.measure(pools.Size(checks=1_000, period=10, changes=20, idle=20.0)),
         ),
     }
 )

@@ -114,6 +114,10 @@ class Program:
             self.kill()
         return self._process.wait()
 
+    def terminate(self) -> None:
+        """Tell it to end (SIGTERM), and wait for nothing."""
+        self._signal(signal.SIGTERM)
+
     def kill(self) -> None:
         """End it at once, as a crash would."""
         self._signal(signal.SIGKILL)

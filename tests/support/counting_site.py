@@ -59,12 +59,20 @@ class CountingSite:
         """When one path was asked for."""
         return self.hits(since).get(path, [])
 
+    def seen(self) -> int:
+        """How many paths have been asked for."""
+        return int(self._direct("seen", {})["paths"][0])
+
+    def firsts(self) -> dict[str, float]:
+        """When each path was asked for the first time."""
+        return {path: times[0] for path, times in self._direct("firsts", {}).items()}
+
     def close(self) -> None:
         self._http.close()
 
     def is_up(self) -> bool:
         try:
-            self._direct("hits", {"since": [str(time.monotonic())]})
+            self.seen()
         except httpx.TransportError:
             return False
         return True
@@ -103,6 +111,10 @@ class _Memory:
             status = int(parameters["status"][0])
             self.answers.update(((host, path), status) for host in hosts for path in parameters["path"])
             return b"{}"
+        if split.path.endswith("/seen"):
+            return json.dumps({"paths": [len(self.hits)]}).encode()
+        if split.path.endswith("/firsts"):
+            return json.dumps({path: times[:1] for path, times in self.hits.items()}).encode()
         since = float(parameters["since"][0])
         late = {path: [at for at in times if at >= since] for path, times in self.hits.items()}
         return json.dumps({path: times for path, times in late.items() if times}).encode()
