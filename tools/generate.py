@@ -14,7 +14,7 @@ from pollwatch.api.resources import CHECK, PROBE_POOL
 from pollwatch.control.reference import reference as operator_metrics_reference
 from pollwatch.series.reference import reference as metrics_reference
 from pollwatch.worker.reference import reference as worker_metrics_reference
-from tools.install_yaml import install_yaml
+from tools.install_yaml import INSTALLS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,7 +22,7 @@ GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
     {
         "manifests/crds/pollwatch.dev_checks.yaml": lambda: crd_yaml(CHECK),
         "manifests/crds/pollwatch.dev_probepools.yaml": lambda: crd_yaml(PROBE_POOL),
-        "manifests/install.yaml": install_yaml,
+        **{f"manifests/{install.file}": install.text for install in INSTALLS},
         "docs/reference/check.md": check_reference,
         "docs/reference/pool.md": pool_reference,
         "docs/reference/metrics.md": metrics_reference,

@@ -1,45 +1,123 @@
-"""The plain install: what `kubectl apply -f manifests/install.yaml` brings."""
+"""The plain installs: what `kubectl apply -f manifests/install.yaml` and `install-pools.yaml` bring."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
 
 from pollwatch import __version__
+from pollwatch.api.pool import parse_pool
 from pollwatch.control.preflight import RIGHTS
 from tests.cluster.apiclient import ApiError, documents_in
 from tests.cluster.controlplane import ControlPlane
-from tools.install_yaml import MANIFESTS, install_yaml
+from tools.install_yaml import EMBEDDED, INSTALLS, MANIFESTS, POOLS, Install
+
+PODS = "/api/v1/namespaces/pollwatch-system/pods"
+
+of_each_install = pytest.mark.parametrize("install", INSTALLS, ids=lambda install: install.file)
 
 
-def test_the_committed_manifest_is_made_of_the_parts_of_today() -> None:
-    assert (MANIFESTS / "install.yaml").read_text(encoding="utf-8") == install_yaml(), "run `make generate`"
+def documents_of(install: Install) -> list[dict[str, Any]]:
+    """The objects of an install, in the order of the file."""
+    return list(yaml.safe_load_all(install.text()))
 
 
-def test_the_api_server_accepts_every_part_in_the_order_of_the_file(control_plane: ControlPlane) -> None:
-    documents = list(yaml.safe_load_all(install_yaml()))
-    applied = control_plane.admin.apply(documents)
+def one_of(install: Install, kind: str) -> dict[str, Any]:
+    """The only object of a kind."""
+    (found,) = (document for document in documents_of(install) if document["kind"] == kind)
+    return found
+
+
+@pytest.fixture
+def installed(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    """A control plane from which the admission policy goes again: other tests do without."""
+    yield control_plane
+    admin = control_plane.admin
+    for policy in documents_in(MANIFESTS / "admission"):
+        try:
+            admin.delete(admin.path_of(policy))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+
+@of_each_install
+def test_the_committed_manifest_is_made_of_the_parts_of_today(install: Install) -> None:
+    committed = (MANIFESTS / install.file).read_text(encoding="utf-8")
+
+    assert committed == install.text(), "run `make generate`"
+
+
+@of_each_install
+def test_the_api_server_accepts_every_part_in_the_order_of_the_file(
+    installed: ControlPlane, install: Install
+) -> None:
+    documents = documents_of(install)
+    applied = installed.admin.apply(documents)
+
     assert [one["kind"] for one in applied] == [one["kind"] for one in documents]
 
 
-def test_the_image_is_that_of_this_version() -> None:
-    (deployment,) = (one for one in yaml.safe_load_all(install_yaml()) if one["kind"] == "Deployment")
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+@of_each_install
+def test_the_image_is_that_of_this_version(install: Install) -> None:
+    (container,) = one_of(install, "Deployment")["spec"]["template"]["spec"]["containers"]
+
     assert container["image"] == f"ghcr.io/pollwatch/pollwatch:{__version__}"
 
 
-def test_the_operators_pod_is_admitted_to_its_namespace_where_pods_are_restricted(
-    control_plane: ControlPlane,
-) -> None:
-    documents = list(yaml.safe_load_all(install_yaml()))
-    control_plane.admin.apply(documents)
-    (deployment,) = (one for one in documents if one["kind"] == "Deployment")
-    spec = deployment["spec"]["template"]["spec"]
-    pods = "/api/v1/namespaces/pollwatch-system/pods"
+def test_workers_have_the_image_of_the_operator() -> None:
+    (container,) = one_of(POOLS, "Deployment")["spec"]["template"]["spec"]["containers"]
 
-    admitted = control_plane.admin.post(pods, {"metadata": {"name": "operator"}, "spec": spec}, dryRun="All")
+    assert f"--worker-image={container['image']}" in container["args"]
+
+
+@of_each_install
+def test_the_operators_pod_is_admitted_to_its_namespace_where_pods_are_restricted(
+    installed: ControlPlane, install: Install
+) -> None:
+    installed.admin.apply(documents_of(install))
+    spec = one_of(install, "Deployment")["spec"]["template"]["spec"]
+    pod = {"metadata": {"name": "operator"}, "spec": spec}
+
+    admitted = installed.admin.post(PODS, pod, dryRun="All")
     assert admitted["spec"]["serviceAccountName"] == "pollwatch"
     del spec["containers"][0]["securityContext"]
     with pytest.raises(ApiError, match="violates PodSecurity"):
-        control_plane.admin.post(pods, {"metadata": {"name": "operator"}, "spec": spec}, dryRun="All")
+        installed.admin.post(PODS, pod, dryRun="All")
+
+
+def test_an_embedded_operator_is_replaced_by_two_that_have_pools(installed: ControlPlane) -> None:
+    installed.admin.apply(documents_of(EMBEDDED))
+    installed.admin.apply(documents_of(POOLS))
+    path = installed.admin.path_of(one_of(POOLS, "Deployment"))
+    spec = installed.admin.get(path)["spec"]
+
+    assert spec["replicas"] == 2
+    assert spec["strategy"]["type"] == "RollingUpdate"
+    assert "--embedded" not in spec["template"]["spec"]["containers"][0]["args"]
+
+
+def test_an_install_with_pools_brings_all_that_an_embedded_one_brings() -> None:
+    def names(install: Install) -> set[tuple[str, str]]:
+        return {(one["kind"], one["metadata"]["name"]) for one in documents_of(install)}
+
+    assert names(EMBEDDED) < names(POOLS)
+
+
+def test_no_drain_takes_both_operators_and_a_broken_one_holds_up_no_drain() -> None:
+    budget, deployment = one_of(POOLS, "PodDisruptionBudget"), one_of(POOLS, "Deployment")
+
+    assert budget["spec"]["maxUnavailable"] == 1
+    assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    assert budget["spec"]["selector"] == deployment["spec"]["selector"]
+
+
+def test_the_default_pool_is_one_that_the_api_server_takes(control_plane: ControlPlane) -> None:
+    (pool,) = documents_in(MANIFESTS / "install-pools" / "default-pool.yaml")
+
+    assert parse_pool(pool).name == "default"
+    control_plane.admin.post("/apis/pollwatch.dev/v1alpha1/probepools", pool, dryRun="All")
 
 
 def test_a_role_grants_what_the_cluster_role_grants() -> None:
