@@ -26,7 +26,7 @@ BUSYBOX = "localhost/busybox:1"
 
 COREDNS = "localhost/coredns:1"
 
-_DOCKERFILES = Path(__file__).parent / "images"
+_DOCKERFILES = Path(__file__).parent / "dockerfiles"
 _MMDEBSTRAP = (
     "mmdebstrap",
     "--variant=minbase",
