@@ -27,6 +27,7 @@ import httpx
 from benchmarks.operator_scale import NAMESPACE, PATIENCE, Operator, control_plane, create, listed
 from benchmarks.processes import cpu_seconds, resident_bytes
 from benchmarks.results import table
+from tests.cluster.apiclient import documents_in
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.process import Program
 from tests.cluster.processes.local_node import LocalNode
@@ -41,6 +42,7 @@ from tests.support.punctuality import distance, phase
 POOL = "bench"
 KUBELET_SYNC = 60.0
 """Seconds until a volume follows its Secret: what a kubelet may take."""
+RBAC = Path(__file__).parents[1] / "manifests" / "rbac" / "pools"
 PAUSE = 0.4
 """Seconds between two changes: each is on its own."""
 IN_PHASE = 0.1
@@ -133,6 +135,7 @@ def bench() -> Iterator[Bench]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with control_plane(folder) as plane, counting_site(folder) as site:
+            plane.admin.apply(documents_in(RBAC))
             image = worker_image(folder / "image")
             with LocalNode(
                 plane, namespace=SYSTEM_NAMESPACE, folder=folder / "node", images={WORKER_IMAGE: image}
