@@ -131,6 +131,7 @@ def operator(plane: ControlPlane, folder: Path) -> Iterator[Operator]:
             Path(sys.executable).with_name("pollwatch"),
             "operator",
             "--embedded",
+            "--allow-egress=127.0.0.0/8",
             f"--listen=127.0.0.1:{port}",
             f"--kubeconfig={plane.kubeconfig(token)}",
         ],

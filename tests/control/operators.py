@@ -17,7 +17,7 @@ from tests.control.pool_stage import SYSTEM_NAMESPACE, WORKER_IMAGE
 
 POLLWATCH = Path(sys.executable).with_name("pollwatch")
 
-EMBEDDED = ("--embedded",)
+EMBEDDED = ("--embedded", "--allow-egress=127.0.0.0/8")
 POOLED = (f"--system-namespace={SYSTEM_NAMESPACE}", f"--worker-image={WORKER_IMAGE}")
 """How an operator is started that has its workers in pools."""
 

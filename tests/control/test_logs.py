@@ -20,7 +20,7 @@ def test_an_unexpected_end_is_one_line_with_the_traceback_in_it_and_exit_code_1(
 import asyncio
 from pollwatch.cli import operate
 
-async def fail(settings, stop):
+async def fail(settings, embedded, stop):
     secret = "s3cret"
     async with asyncio.TaskGroup() as group:
         group.create_task(broken())
@@ -28,7 +28,7 @@ async def fail(settings, stop):
 async def broken():
     raise RuntimeError("of no use")
 
-operate.operate = fail
+operate.operate_embedded = fail
 operate.command(["--embedded"])
 """,
         capture_output=True,

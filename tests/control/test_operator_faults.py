@@ -11,7 +11,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.process import Program
 from tests.cluster.waiting import wait_until
 from tests.control.conftest import Checks, StartOperator
-from tests.control.operators import POLLWATCH
+from tests.control.operators import EMBEDDED, POLLWATCH
 from tests.support.sites import SERVER_ERROR, Answer, Site
 
 
@@ -132,7 +132,7 @@ def test_a_port_that_is_taken_is_one_line(cluster: ControlPlane, tmp_path: Path)
         port = taken.getsockname()[1]
         program = Program(
             "operator",
-            [POLLWATCH, "operator", "--embedded", f"--listen=127.0.0.1:{port}", f"--kubeconfig={kubeconfig}"],
+            [POLLWATCH, "operator", *EMBEDDED, f"--listen=127.0.0.1:{port}", f"--kubeconfig={kubeconfig}"],
             log=tmp_path / "operator.log",
         )
         assert program.wait(60) == 1

@@ -26,7 +26,14 @@ def run(folder: Path, *arguments: str, environment: dict[str, str] | None = None
     """Run an operator that ends by itself; return its exit code and all it said."""
     program = Program(
         "operator",
-        [POLLWATCH, "operator", "--embedded", "--listen=127.0.0.1:0", *arguments],
+        [
+            POLLWATCH,
+            "operator",
+            "--embedded",
+            "--allow-egress=127.0.0.0/8",
+            "--listen=127.0.0.1:0",
+            *arguments,
+        ],
         log=folder / "operator.log",
         environment=environment,
     )

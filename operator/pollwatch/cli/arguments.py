@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pollwatch.cli.errors import BadInputError
+from pollwatch.plan.addresses import IPNetwork
 from pollwatch.plan.checks import Header, StatusRange
 
 HIGHEST_PORT = 65535
@@ -28,6 +29,19 @@ class Seconds(click.FloatRange):
         if not seconds <= LONGEST:
             self.fail(f"{value} is not a number of seconds that can be waited for", param, ctx)
         return seconds
+
+
+class Network(click.ParamType[IPNetwork]):
+    """An address, or a network in CIDR notation."""
+
+    name = "network"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> IPNetwork:
+        """Read it."""
+        try:
+            return ipaddress.ip_network(value)
+        except ValueError as error:
+            self.fail(f"{error}: write it as 10.0.0.0/8, 2001:db8::/32 or a single address", param, ctx)
 
 
 ABOVE_ZERO = Seconds(min=0, min_open=True)

@@ -1,6 +1,7 @@
 """`pollwatch operator`: watch Checks in a cluster, have them probed, write what was found."""
 
 import asyncio
+import os
 import re
 import signal
 import sys
@@ -10,11 +11,14 @@ import click
 import structlog
 import uvloop
 
-from pollwatch.cli.arguments import Seconds
-from pollwatch.control.app import Settings, operate
+from pollwatch.cli.arguments import Network, Seconds
+from pollwatch.cli.node import node_addresses
+from pollwatch.control.app import operate_embedded
 from pollwatch.control.credentials import CredentialsError
 from pollwatch.control.logs import logs_to
 from pollwatch.control.preflight import PreflightError
+from pollwatch.control.settings import Embedded, Settings
+from pollwatch.plan.addresses import IPNetwork
 from pollwatch.worker.listen import ListenError
 from pollwatch.worker.process import prepare_process
 
@@ -51,6 +55,21 @@ def _namespaces(names: tuple[str, ...]) -> tuple[str, ...]:
     help="Where /metrics, /healthz and /readyz are served.",
 )
 @click.option(
+    "--allow-egress",
+    type=Network(),
+    multiple=True,
+    metavar="CIDR",
+    help="With --embedded: probe these addresses although they are protected (loopback, link-local, metadata"
+    " services, the API server, ...); may be given several times.",
+)
+@click.option(
+    "--default-pool",
+    default="default",
+    show_default=True,
+    metavar="POOL",
+    help="The pool of Checks that name none.",
+)
+@click.option(
     "--hosts",
     "hosts_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -75,6 +94,8 @@ def command(
     embedded: bool,
     namespaces: tuple[str, ...],
     listen: str,
+    allow_egress: tuple[IPNetwork, ...],
+    default_pool: str,
     hosts_file: Path | None,
     kubeconfig: str | None,
     resync_period: float,
@@ -88,14 +109,19 @@ def command(
         listen=listen,
         namespaces=namespaces,
         kubeconfig=kubeconfig,
-        hosts_file=hosts_file,
         resync_period=resync_period,
+        default_pool=default_pool,
+    )
+    probing = Embedded(
+        hosts_file=hosts_file,
+        allow_egress=allow_egress,
+        protected=node_addresses(os.environ),
         max_in_flight=prepare_process(),
     )
     with logs_to(sys.stderr):
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_run(settings))
+                runner.run(_run(settings, probing))
         except (CredentialsError, PreflightError, ListenError) as error:
             raise click.ClickException(str(error)) from error
         except Exception as error:
@@ -104,9 +130,9 @@ def command(
             raise SystemExit(1) from error
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, embedded: Embedded) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await operate(settings, stop)
+    await operate_embedded(settings, embedded, stop)

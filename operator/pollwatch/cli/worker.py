@@ -5,21 +5,19 @@ import logging
 import os
 import signal
 import sys
-from ipaddress import ip_network
 from pathlib import Path
 
 import click
 import uvloop
 
 from pollwatch.cli.errors import BadInputError, one_line_errors
-from pollwatch.plan.egress import IPNetwork
+from pollwatch.cli.node import node_addresses
 from pollwatch.worker.listen import ListenError
 from pollwatch.worker.logs import logs_to
 from pollwatch.worker.main import Settings, work
 from pollwatch.worker.process import prepare_process
 
 DEFAULT_LISTEN = ":9877"
-NODE_ADDRESSES = "POLLWATCH_NODE_ADDRESSES"
 EXIT_CODES = """\b
 Exit codes:
   0  ended by Ctrl-C or SIGTERM
@@ -60,7 +58,7 @@ def command(*, plan: Path, listen: str, hosts_file: Path | None) -> None:
         plan=_readable_folder(plan),
         listen=listen,
         hosts_file=hosts_file,
-        node_addresses=_node_addresses(os.environ.get(NODE_ADDRESSES, "")),
+        node_addresses=node_addresses(os.environ),
         max_in_flight=prepare_process(),
     )
     with logs_to(sys.stderr), one_line_errors():
@@ -93,11 +91,3 @@ def _readable_folder(path: Path) -> Path:
     if not os.access(path, os.R_OK | os.X_OK):
         raise BadInputError([f"--plan {path}: permission denied (let user {os.geteuid()} read the folder)"])
     return path
-
-
-def _node_addresses(text: str) -> tuple[IPNetwork, ...]:
-    addresses = (address.strip() for address in text.split(","))
-    try:
-        return tuple(ip_network(address) for address in addresses if address)
-    except ValueError as error:
-        raise BadInputError([f"{NODE_ADDRESSES}: {error} (write addresses, separated by commas)"]) from error

@@ -36,12 +36,12 @@ def pool_policy(egress: Egress, *, cluster_addresses: Iterable[str]) -> EgressPo
     )
 
 
-def embedded_policy(allow: Iterable[IPNetwork]) -> EgressPolicy:
+def embedded_policy(allow: Iterable[IPNetwork], *, protected: Iterable[IPNetwork] = ()) -> EgressPolicy:
     """Make the policy of an operator that probes itself: as safe as a pool's, but for these networks."""
     networks = tuple(allow)
     return EgressPolicy(
         allow=(EgressRule(networks=networks),) if networks else (),
-        protected=PROTECTED,
+        protected=(*PROTECTED, *protected),
     )
 
 

@@ -46,14 +46,18 @@ def pool_settings(pool: ProbePool, *, cluster_addresses: Iterable[str]) -> PoolS
     )
 
 
-def embedded_settings(name: str, *, allow: Iterable[IPNetwork]) -> PoolSettings:
+def embedded_settings(
+    name: str, *, allow: Iterable[IPNetwork], protected: Iterable[IPNetwork] = ()
+) -> PoolSettings:
     """Describe the operator's own process as a pool.
 
     Args:
         name: What it is called where pools are told apart.
         allow: Networks that it may connect to though they are protected.
+        protected: Addresses that are protected here beside those that are everywhere.
     """
-    return PoolSettings(name=name, labels=(), egress=embedded_policy(allow), host_rate=math.inf)
+    egress = embedded_policy(allow, protected=protected)
+    return PoolSettings(name=name, labels=(), egress=egress, host_rate=math.inf)
 
 
 def compile_for_pool(check: CheckPlan, settings: PoolSettings) -> CheckPlan:

@@ -1,0 +1,50 @@
+"""What the operator is told on its command line."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pollwatch.plan.egress import IPNetwork
+from pollwatch.worker.process import MOST_PROBES
+
+SYSTEM_NAMESPACE = "pollwatch-system"
+"""Where the operator and its workers run, unless it is told otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What every operator is told."""
+
+    listen: str
+    """Where metrics and health are served: `HOST:PORT`."""
+    namespaces: tuple[str, ...] = ()
+    """Whose Checks are served; empty: those of all namespaces."""
+    kubeconfig: str | None = None
+    resync_period: float = 300.0
+    """Seconds between re-lists."""
+    default_pool: str = "default"
+    """The pool of Checks that name none; embedded: of all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """What it is told beside that when it probes itself."""
+
+    hosts_file: Path | None = None
+    max_in_flight: int = MOST_PROBES
+    """How many probes may be under way at a time."""
+    allow_egress: tuple[IPNetwork, ...] = ()
+    """Protected addresses that may be probed all the same."""
+    protected: tuple[IPNetwork, ...] = ()
+    """Addresses that are protected beside those that are everywhere: the API server's, the node's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pooled:
+    """What it is told beside that when pools of workers probe."""
+
+    worker_image: str
+    """Of workers whose pool names no other."""
+    system_namespace: str = SYSTEM_NAMESPACE
+    """Where it runs, and its workers."""
+    identity: str
+    """Its name among the operators: the Pod's."""
