@@ -14,6 +14,7 @@ class Line:
         self.port = 0
         self._whole = asyncio.Event()
         self._whole.set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     def cut(self) -> None:
         """Forward nothing any more, in connections that there are and in those that come."""
@@ -23,13 +24,37 @@ class Line:
         """Forward again."""
         self._whole.set()
 
-    async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass on what comes, until the sender is done."""
+    def break_off(self) -> None:
+        """Reset all connections that there are."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def join(
+        self,
+        near: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        far: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    ) -> None:
+        """Forward both ways, until one side is done."""
+        writers = {near[1], far[1]}
+        self._writers |= writers
+        tasks = [
+            asyncio.create_task(self._forward(near[0], far[1])),
+            asyncio.create_task(self._forward(far[0], near[1])),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._writers -= writers
+            far[1].transport.abort()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
             await self._whole.wait()
             writer.write(data)
             await writer.drain()
-        writer.close()
 
 
 @asynccontextmanager
@@ -38,15 +63,8 @@ async def line_to(host: str, port: int) -> AsyncIterator[Line]:
     line = Line()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(host, port)
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(line.forward(reader, far_writer))
-                group.create_task(line.forward(far_reader, writer))
-        except* OSError:
-            pass
-        finally:
-            far_writer.transport.abort()
+        far = await asyncio.open_connection(host, port)
+        await line.join((reader, writer), far)
 
     async with serve(handle) as server:
         line.port = server.port

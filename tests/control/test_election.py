@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from tests.control.api_server import sample
 from tests.control.candidate import OBJECT
 from tests.control.lines import line_to
 from tests.support.sites import Answer, running_site
+from tests.support.waiting import until
 
 LEASES = "/apis/coordination.k8s.io/v1"
 PATIENCE = 60.0
@@ -79,16 +80,6 @@ class Candidate:
 
 async def _nothing() -> None:
     """Do nothing."""
-
-
-async def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for a condition."""
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():  # noqa: ASYNC110 - many conditions, none of them an Event
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        pytest.fail(f"waited {PATIENCE} s for {what}")
 
 
 @asynccontextmanager

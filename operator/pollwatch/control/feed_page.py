@@ -31,7 +31,7 @@ MAX_HISTORY = 16_384
 AHEAD = 60.0
 """Seconds that a worker's clock may be ahead of ours."""
 
-SLACK = 10.0
+SLACK = 5.0
 """Seconds that a page may take, beside the time it is waited for."""
 
 QUOTED = 200

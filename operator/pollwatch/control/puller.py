@@ -24,8 +24,8 @@ from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.reports import PlanReport, WorkerReport
 from pollwatch.plan.states import CheckState
 
-WAIT = 20.0
-"""Seconds that a read waits for news at the worker."""
+WAIT = 10.0
+"""Seconds that a read waits for news at the worker; a network that swallows all is noticed soon after."""
 
 INTERVAL = 0.1
 """Seconds from one read to the next, at least: a worker that was taken over must not keep us busy."""
@@ -66,6 +66,8 @@ class Puller:
         self._cursor = 0
         self._delay = 0.0
         """How old the last news was when it came, seconds."""
+        self._waiting_since = peer.clock.monotonic()
+        """When the read began that is under way, monotonic seconds."""
         self._failing_since: float | None = None
         """Since when no read succeeded, monotonic seconds."""
         self._moved = asyncio.Event()
@@ -74,9 +76,9 @@ class Puller:
     @property
     def lag(self) -> float:
         """How far behind the worker our knowledge is, seconds; grows while it cannot be heard."""
-        if self._failing_since is None:
-            return self._delay
-        return self._delay + self._peer.clock.monotonic() - self._failing_since
+        now = self._peer.clock.monotonic()
+        since = self._waiting_since + WAIT if self._failing_since is None else self._failing_since
+        return self._delay + max(0.0, now - since)
 
     def nudge(self) -> None:
         """Look again: the worker's address or its keys may have changed."""
@@ -93,7 +95,7 @@ class Puller:
         clock = self._peer.clock
         failures = 0
         while True:
-            started = clock.monotonic()
+            self._waiting_since = started = clock.monotonic()
             address = self._peer.address()
             if address is None:
                 # That is the workload's trouble, and its own conditions tell of it.

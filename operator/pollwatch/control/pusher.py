@@ -122,8 +122,9 @@ class Pusher:
             return
         self._tell(None)
         self._failures, self._failing_since = 0, None
-        # What has no answer that settles it is left to the mounted Secret for a while.
-        self._not_before = clock.monotonic() + RETRY_REFUSED
+        if self._wanted is wanted:
+            # Where that does not make it live, the mounted Secret is to, for a while.
+            self._not_before = clock.monotonic() + RETRY_REFUSED
         if pushed.report is not None:
             self._log.info(
                 "plan was pushed",

@@ -1,0 +1,603 @@
+"""The link to a worker: nothing is lost unseen, and a worker that was taken over gains nothing."""
+
+import asyncio
+import json
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+
+from pollwatch.control import peer as peer_module
+from pollwatch.control.feed_page import AHEAD, MAX_LINE
+from pollwatch.control.links import LinkReason, LinkState, WorkerLink, feed_client
+from pollwatch.control.metrics import ControlMetrics
+from pollwatch.plan.checks import CheckKey
+from pollwatch.plan.clock import SystemClock
+from pollwatch.plan.reports import PlanFault, PlanReport, WorkerReport
+from pollwatch.plan.states import CheckState, Verdict
+from pollwatch.plan.wire import FeedEnd, FeedHead, end_line, head_line, state_line
+from pollwatch.worker.keys import Keys
+from tests.control.api_server import sample
+from tests.control.lines import line_to
+from tests.control.workers import NAMESPACE, ToldWorker, told_worker
+from tests.support.hostile import gzip_bomb, silence, slow_drip
+from tests.support.plan_folders import KEYS, encode
+from tests.support.plans import make_check
+from tests.support.sites import Handler, serve
+from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from pollwatch.control.data_plane import Found
+
+UP, DOWN = Verdict.UP, Verdict.DOWN
+
+
+class Linked:
+    """A link, and what came over it."""
+
+    def __init__(self, url: str | None, client: httpx.AsyncClient) -> None:
+        self.url = url
+        self.keys = KEYS
+        self.foreign: set[str] = set()
+        self.found: list[Found] = []
+        self.metrics = ControlMetrics()
+        self.times_heard = 0
+        self.link = WorkerLink(
+            pool="east",
+            worker="east-0",
+            address=lambda: self.url,
+            keys=lambda: self.keys,
+            client=client,
+            owns=lambda key: key.namespace == NAMESPACE and key.name not in self.foreign,
+            found=self.found.append,
+            heard=self._heard,
+            metrics=self.metrics,
+            clock=SystemClock(),
+            random=lambda: 0.5,
+        )
+        self.task = asyncio.create_task(self.link.run())
+
+    def _heard(self) -> None:
+        self.times_heard += 1
+
+    @property
+    def state(self) -> LinkState:
+        return self.link.state
+
+    @property
+    def told(self) -> list[tuple[str, Verdict]]:
+        return [(one.state.key.name, one.state.verdict) for one in self.found]
+
+    @property
+    def reason(self) -> LinkReason | None:
+        return self.state.problem.reason if self.state.problem is not None else None
+
+    @property
+    def message(self) -> str:
+        return self.state.problem.message if self.state.problem is not None else ""
+
+    async def until_told(self, *expected: tuple[str, Verdict]) -> None:
+        await until(lambda: len(self.found) >= len(expected), f"{expected}, got {self.told}")
+        assert self.told == list(expected)
+
+    def pushes(self, outcome: str) -> float:
+        return sample(self.metrics, "pollwatch_operator_plan_pushes_total", pool="east", outcome=outcome)
+
+
+@asynccontextmanager
+async def linked(url: str | None) -> AsyncIterator[Linked]:
+    async with feed_client() as client:
+        link = Linked(url, client)
+        try:
+            yield link
+        finally:
+            link.task.cancel()
+            await asyncio.wait([link.task])
+
+
+@pytest.fixture
+async def worker() -> AsyncIterator[ToldWorker]:
+    async with told_worker() as worker:
+        yield worker
+
+
+# The feed
+
+
+async def test_what_a_worker_found_before_and_after_the_link_was_made_comes_once(worker: ToldWorker) -> None:
+    worker.tell("a", UP)
+    async with linked(worker.url) as link:
+        await link.until_told(("a", UP))
+        worker.tell("b", UP)
+        await link.until_told(("a", UP), ("b", UP))
+        worker.tell("a", DOWN)
+        await link.until_told(("a", UP), ("b", UP), ("a", DOWN))
+        assert link.state.problem is None
+        assert link.state.report is not None
+        assert link.state.heard_at is not None
+        assert sample(link.metrics, "pollwatch_operator_feed_states_total", pool="east") == 3
+
+
+async def test_only_the_newest_state_of_a_check_on_a_page_is_not_history(worker: ToldWorker) -> None:
+    for verdict in (UP, DOWN, UP):
+        worker.tell("a", verdict)
+    worker.tell("b", DOWN)
+    async with linked(worker.url) as link:
+        await until(lambda: len(link.found) == 4, "all states")
+        assert [(one.state.key.name, one.state.verdict, one.history) for one in link.found] == [
+            ("a", UP, True),
+            ("a", DOWN, True),
+            ("a", UP, False),
+            ("b", DOWN, False),
+        ]
+
+
+async def test_after_a_cut_connection_it_goes_on_where_it_was(worker: ToldWorker) -> None:
+    async with (
+        line_to("127.0.0.1", worker.server.port) as line,
+        linked(f"http://127.0.0.1:{line.port}") as link,
+    ):
+        worker.tell("a", UP)
+        await link.until_told(("a", UP))
+        line.break_off()
+        worker.tell("a", DOWN)
+        await link.until_told(("a", UP), ("a", DOWN))
+        assert (
+            sample(link.metrics, "pollwatch_operator_worker_restarts_total", pool="east", worker="east-0")
+            == 0
+        )
+
+
+async def test_a_worker_that_was_started_anew_is_noticed_and_tells_all_it_knows(worker: ToldWorker) -> None:
+    worker.tell("a", UP)
+    async with linked(worker.url) as link:
+        await link.until_told(("a", UP))
+        await worker.restart()
+        worker.tell("a", DOWN)
+        await link.until_told(("a", UP), ("a", DOWN))
+        assert (
+            sample(link.metrics, "pollwatch_operator_worker_restarts_total", pool="east", worker="east-0")
+            == 1
+        )
+        assert link.state.lost == 0
+
+
+async def test_a_feed_that_overflowed_is_said_and_no_verdict_is_missed() -> None:
+    async with (
+        told_worker(capacity=3) as worker,
+        line_to("127.0.0.1", worker.server.port) as line,
+        linked(f"http://127.0.0.1:{line.port}") as link,
+    ):
+        worker.tell("first", UP)
+        await link.until_told(("first", UP))
+        line.cut()
+        line.break_off()
+        worker.tell("early", DOWN)
+        for number in range(5):
+            worker.tell("busy", DOWN if number % 2 else UP)
+        line.mend()
+        await until(lambda: ("early", DOWN) in link.told, "the state that left the ring")
+        assert link.state.lost == 3
+        assert link.state.lost_at is not None
+        newest = {one.state.key.name: one.state.verdict for one in link.found if not one.history}
+        assert newest == {"first": UP, "early": DOWN, "busy": UP}
+        lost = sample(link.metrics, "pollwatch_operator_feed_lost_states_total", pool="east", worker="east-0")
+        assert lost == 3
+
+
+async def test_that_an_old_feed_has_forgotten_its_beginning_is_no_loss_for_who_comes_anew() -> None:
+    async with told_worker(capacity=3) as worker:
+        for number in range(10):
+            worker.tell("busy", DOWN if number % 2 else UP)
+        async with linked(worker.url) as link:
+            await until(lambda: link.found, "the states")
+            assert link.state.lost == 0
+
+
+async def test_lag_grows_while_a_worker_cannot_be_heard(
+    worker: ToldWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pollwatch.control.puller.WAIT", 0.2)
+    async with (
+        line_to("127.0.0.1", worker.server.port) as line,
+        linked(f"http://127.0.0.1:{line.port}") as link,
+    ):
+        worker.tell("a", UP)
+        await link.until_told(("a", UP))
+        line.cut()
+        line.break_off()
+        await until(lambda: link.state.lag > 1.0, "the lag to grow")
+        lag = sample(link.metrics, "pollwatch_operator_feed_lag_seconds", pool="east", worker="east-0")
+        assert lag > 1.0
+        line.mend()
+        line.break_off()
+        await until(lambda: link.state.lag < 1.0, "the lag to end")
+
+
+async def test_a_worker_that_moves_is_followed_at_once(worker: ToldWorker) -> None:
+    async with serve(silence) as gone, linked(gone.url.rstrip("/")) as link:
+        await until(lambda: gone.connections, "the first try")
+        worker.tell("a", UP)
+        link.url = worker.url
+        link.link.nudge()
+        await link.until_told(("a", UP))
+
+
+async def test_a_worker_without_an_address_is_waited_for(worker: ToldWorker) -> None:
+    worker.tell("a", UP)
+    async with linked(None) as link:
+        await asyncio.sleep(0.1)
+        assert (link.found, link.state.problem) == ([], None)
+        link.url = worker.url
+        await link.until_told(("a", UP))
+
+
+async def test_series_of_a_worker_go_with_its_link(worker: ToldWorker) -> None:
+    async with linked(worker.url) as link:
+        await until(lambda: link.state.report, "a report")
+        assert 'worker="east-0"' in exposed(link.metrics)
+    assert 'worker="east-0"' not in exposed(link.metrics)
+
+
+def exposed(metrics: ControlMetrics) -> str:
+    from pollwatch.series.exposition import Exposition  # noqa: PLC0415 - one test
+
+    return b"".join(metrics.render(next(iter(Exposition)))).decode()
+
+
+# Problems
+
+
+async def test_a_worker_that_does_not_answer_is_told_after_a_while_and_not_before(
+    worker: ToldWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pollwatch.control.puller.PATIENCE", 1.0)
+    worker.tell("a", UP)
+    async with linked(worker.url) as link:
+        await link.until_told(("a", UP))
+        port = worker.server.port
+        await worker.stop()
+        await asyncio.sleep(0.3)
+        assert link.state.problem is None
+        await until(lambda: link.reason is LinkReason.UNREACHABLE, "it to be told")
+        assert f"127.0.0.1:{port}" in link.message
+        assert "NetworkPolicy" in link.message
+
+
+async def test_a_worker_that_knows_none_of_the_keys_is_told_with_what_to_do(worker: ToldWorker) -> None:
+    worker.keys = Keys(feed_tokens=("another-token-altogether",), plan_keys=KEYS.plan_keys)
+    async with linked(worker.url) as link:
+        await until(lambda: link.reason is LinkReason.TOKEN_MISMATCH, "it to be told")
+        assert "keys Secret" in link.message
+        worker.keys = KEYS
+        await until(lambda: link.state.problem is None, "the end of it")
+
+
+async def test_keys_are_rotated_without_a_gap(worker: ToldWorker) -> None:
+    new = Keys(
+        feed_tokens=("a-token-that-is-newer", *KEYS.feed_tokens),
+        plan_keys=(Fernet.generate_key().decode(), *KEYS.plan_keys),
+    )
+    async with linked(worker.url) as link:
+        worker.tell("a", UP)
+        await link.until_told(("a", UP))
+        link.keys = new
+        worker.tell("a", DOWN)
+        link.link.deliver(encode(make_check("a")), 1)
+        await until(lambda: link.state.live_revision == 1, "the plan to be live under the older key")
+        worker.keys = new
+        link.link.deliver(encode(make_check("a"), make_check("b")), 2)
+        await until(lambda: link.state.live_revision == 2, "the plan to be live under either key")
+        worker.keys = Keys(feed_tokens=new.feed_tokens[:1], plan_keys=new.plan_keys[:1])
+        worker.tell("a", UP)
+        link.link.deliver(encode(make_check("c")), 3)
+        await until(lambda: link.state.live_revision == 3, "the plan to be live under the newer key")
+        await link.until_told(("a", UP), ("a", DOWN), ("a", UP))
+        assert link.state.problem is None
+
+
+# Plans
+
+
+async def test_a_plan_is_pushed_and_live_at_once(worker: ToldWorker) -> None:
+    async with linked(worker.url) as link:
+        link.link.deliver(encode(make_check("a")), 7)
+        await until(lambda: link.state.live_revision == 7, "the plan to be live")
+        assert [check.key.name for check in worker.plans[-1].checks] == ["a"]
+        assert link.pushes("live") == 1
+
+
+async def test_a_plan_that_is_live_already_is_not_pushed(worker: ToldWorker) -> None:
+    plan = encode(make_check("a"))
+    await worker.intake.push(plan.header(7), plan.payload)
+    async with linked(worker.url) as link:
+        link.link.deliver(plan, 7)
+        await until(lambda: link.state.live_revision == 7, "the report")
+        link.link.deliver(encode(make_check("b")), 8)
+        await until(lambda: link.state.live_revision == 8, "the next plan")
+        assert link.pushes("live") == 1
+
+
+async def test_a_worker_that_lost_its_plan_gets_it_again(worker: ToldWorker) -> None:
+    async with linked(worker.url) as link:
+        link.link.deliver(encode(make_check("a")), 7)
+        await until(lambda: link.state.live_revision == 7, "the plan to be live")
+        await worker.restart()
+        await until(lambda: worker.intake.report.revision == 7, "the plan to be live again")
+
+
+async def test_of_many_plans_the_newest_one_wins_whatever_hangs(worker: ToldWorker) -> None:
+    async with (
+        line_to("127.0.0.1", worker.server.port) as line,
+        linked(f"http://127.0.0.1:{line.port}") as link,
+    ):
+        await until(lambda: link.state.report, "a report")
+        line.cut()
+        for revision in range(1, 6):
+            link.link.deliver(encode(make_check(f"check-{revision}")), revision)
+            await asyncio.sleep(0.01)
+        line.mend()
+        await until(lambda: link.state.live_revision == 5, "the newest plan")
+        assert [check.key.name for check in worker.plans[-1].checks] == ["check-5"]
+        assert len(worker.plans) <= 2
+
+
+async def test_a_worker_with_a_newer_plan_keeps_it_and_that_is_known(worker: ToldWorker) -> None:
+    newer = encode(make_check("newer"))
+    async with linked(worker.url) as link:
+        await until(lambda: link.state.report, "a report")
+        await worker.intake.push(newer.header(9), newer.payload)
+        link.link.deliver(encode(make_check("older")), 4)
+        await until(lambda: link.state.live_revision == 9, "the worker's revision to be known")
+        assert [check.key.name for check in worker.plans[-1].checks] == ["newer"]
+
+
+async def test_a_plan_that_a_worker_cannot_use_is_told_and_it_probes_on_by_the_last_one(
+    worker: ToldWorker,
+) -> None:
+    async with linked(worker.url) as link:
+        link.link.deliver(encode(make_check("a")), 1)
+        await until(lambda: link.state.live_revision == 1, "the plan to be live")
+        link.link.deliver(encode(make_check("a"), worker="west-3"), 2)
+        await until(lambda: link.reason is LinkReason.PLAN_REFUSED, "it to be told")
+        assert "probes on by revision 1" in link.message
+        assert link.state.live_revision == 1
+        link.link.deliver(encode(make_check("b")), 3)
+        await until(lambda: link.state.problem is None, "the end of it")
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason", "words"),
+    [
+        (PlanReport(revision=3, fault=PlanFault.TORN), None, ""),
+        (PlanReport(fault=PlanFault.CORRUPT, message="digest"), LinkReason.PLAN_REFUSED, "it probes nothing"),
+        (PlanReport(fault=PlanFault.UNSUPPORTED_FORMAT), LinkReason.UNSUPPORTED_FORMAT, "version 0.1"),
+        (
+            PlanReport(revision=3, unsupported=("a/1", "a/2", "a/3", "a/4")),
+            LinkReason.UNSUPPORTED_FORMAT,
+            "a/1, a/2, a/3 and 1 more",
+        ),
+    ],
+)
+async def test_what_a_worker_says_of_its_mounted_plan_is_told(
+    worker: ToldWorker,
+    plan: PlanReport,
+    reason: LinkReason | None,
+    words: str,
+) -> None:
+    worker.intake.report = plan
+    async with linked(worker.url) as link:
+        await until(lambda: link.state.report, "a report")
+        assert link.reason is reason
+        assert words in link.message
+
+
+# A worker that was taken over
+
+
+def honest_report(instance: str = "one", **changes: Any) -> WorkerReport:
+    values: dict[str, Any] = {
+        "instance": instance,
+        "version": "0.1",
+        "worker": "east-0",
+        "plan": PlanReport(),
+        "targets": 1,
+        "probes_per_second": 1.0,
+        "utilisation": 0.1,
+        "lateness": 0.0,
+        "missed": 0,
+    }
+    return WorkerReport(**(values | changes))
+
+
+def state_of(
+    name: str, *, namespace: str = NAMESPACE, verdict: Verdict = DOWN, at: float = 1.0
+) -> CheckState:
+    return CheckState(
+        key=CheckKey(namespace, name),
+        uid="u",
+        generation=1,
+        verdict=verdict,
+        previous=UP,
+        since=at,
+        at=at,
+        total=1,
+        up=0,
+    )
+
+
+def page(*lines: bytes) -> bytes:
+    return b"".join((head_line(FeedHead(report=honest_report(), snapshot=True)), *lines))
+
+
+def serving(body: bytes, *, headers: str = "") -> Handler:
+    """Answers every request with a page."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+            writer.write(head.encode() + body)
+            await writer.drain()
+
+    return handle
+
+
+async def test_states_of_checks_that_it_was_not_given_are_not_taken_in() -> None:
+    body = page(
+        state_line(state_of("mine")),
+        state_line(state_of("secret", namespace="another-team")),
+        state_line(state_of("moved-away")),
+        end_line(FeedEnd(3)),
+    )
+    async with serve(serving(body)) as server, linked(server.url.rstrip("/")) as link:
+        link.foreign.add("moved-away")
+        await until(lambda: link.found, "the state")
+        assert {name for name, _ in link.told} == {"mine"}
+
+
+async def test_times_to_come_are_not_believed() -> None:
+    clock = SystemClock()
+    future = clock.time() + 10 * AHEAD
+    body = page(
+        state_line(state_of("a", verdict=UP, at=future)),
+        state_line(state_of("a", at=future + 1)),
+        end_line(FeedEnd(2)),
+    )
+    async with serve(serving(body)) as server, linked(server.url.rstrip("/")) as link:
+        await until(lambda: link.found, "the state")
+        assert link.told[0] == ("a", DOWN)
+        assert link.found[0].state.since <= clock.time()
+        assert link.found[0].state.at <= clock.time()
+
+
+def endless(line: Callable[[], bytes]) -> Handler:
+    """A page that never ends."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        writer.write(head_line(FeedHead(report=honest_report(), snapshot=True)))
+        while True:
+            writer.write(line() * 100)
+            await writer.drain()
+
+    return handle
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        serving(b"<html>Welcome to nginx!</html>\n"),
+        serving(b'{"format": 2, "report": {}}\n'),
+        serving(page()),
+        serving(page(b"[1, 2]\n", end_line(FeedEnd(1)))),
+        serving(page(end_line(FeedEnd(1)), state_line(state_of("a")))),
+        serving(page(b"x" * (2 * MAX_LINE))),
+        serving(page(b"[" * 100_000 + b"\n", end_line(FeedEnd(1)))),
+        serving(page(end_line(FeedEnd(1))), headers="Content-Encoding: br\r\n"),
+        gzip_bomb(megabytes=64),
+        endless(lambda: state_line(state_of("foreign", namespace="another-team")) * 10),
+    ],
+    ids=[
+        "another server",
+        "another format",
+        "no end",
+        "no states",
+        "on after its end",
+        "one endless line",
+        "deep",
+        "compressed",
+        "a bomb",
+        "endless",
+    ],
+)
+async def test_what_is_no_feed_is_told_and_nothing_of_it_taken_in(
+    handler: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pollwatch.control.feed_page.MAX_PAGE", 4 << 20)
+    tracemalloc.start()
+    try:
+        async with serve(handler) as server, linked(server.url.rstrip("/")) as link:
+            await until(lambda: link.reason is LinkReason.UNSUPPORTED_FORMAT, "it to be told")
+            assert link.found == []
+            assert "same version" in link.message
+        assert tracemalloc.get_traced_memory()[1] < 48 << 20
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_flood_of_states_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pollwatch.control.feed_page.MAX_HISTORY", 10)
+    lines = [state_line(state_of("a", at=float(number))) for number in range(1000)]
+    async with (
+        serve(serving(page(*lines, end_line(FeedEnd(1000))))) as server,
+        linked(server.url.rstrip("/")) as link,
+    ):
+        await until(lambda: len(link.found) >= 11, "the states")
+        assert [one.state.at for one in link.found[:11]] == [float(number) for number in range(989, 1000)]
+        assert link.state.lost >= 989
+
+
+@pytest.mark.parametrize("handler", [silence, slow_drip], ids=["silence", "slow drip"])
+async def test_a_worker_that_only_keeps_us_waiting_is_unreachable(
+    handler: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pollwatch.control.puller.WAIT", 0.1)
+    monkeypatch.setattr("pollwatch.control.feed_page.SLACK", 0.4)
+    monkeypatch.setattr("pollwatch.control.puller.PATIENCE", 0.5)
+    async with serve(handler) as server, linked(server.url.rstrip("/")) as link:
+        await until(lambda: link.reason is LinkReason.UNREACHABLE, "it to be told")
+
+
+async def test_an_answer_to_a_push_that_a_worker_never_gives_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pollwatch.control.pusher.PATIENCE", 0.5)
+    body = page(end_line(FeedEnd(1)))
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        if request.startswith(b"POST"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]")
+        else:
+            writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        await writer.drain()
+
+    async with serve(handle) as server, linked(server.url.rstrip("/")) as link:
+        link.link.deliver(encode(make_check("a")), 1)
+        await until(lambda: "mounted Secret" in link.message, "it to be told")
+        assert link.reason is LinkReason.UNREACHABLE
+
+
+def test_tries_come_later_and_later_up_to_a_limit_and_not_all_at_once() -> None:
+    def delays(jitter: float) -> list[float]:
+        peer = peer_module.Peer(
+            pool="p",
+            worker="w",
+            address=lambda: None,
+            keys=Keys,
+            client=httpx.AsyncClient(),
+            metrics=ControlMetrics(),
+            clock=SystemClock(),
+            random=lambda: jitter,
+        )
+        return [peer.delay(failures) for failures in (1, 2, 3, 50)]
+
+    assert delays(1.0) == [0.2, 0.4, 0.8, peer_module.RETRY_LIMIT]
+    assert delays(0.0) == [0.1, 0.2, 0.4, peer_module.RETRY_LIMIT / 2]
+
+
+def test_the_client_goes_straight_to_the_pods(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    assert not feed_client()._mounts
+
+
+def test_reports_are_json_that_others_can_read() -> None:
+    """The stand-ins of these tests speak as workers do."""
+    assert json.loads(head_line(FeedHead(report=honest_report())))["format"] == 1
