@@ -1,6 +1,7 @@
 """Checks and samples as tests need them: say what matters, the rest is filled in."""
 
 from dataclasses import replace
+from hashlib import shake_128
 from typing import Any
 
 from pollwatch.plan.checks import CheckKey, CheckPlan, HttpProbe, Probe, Resolve
@@ -21,6 +22,12 @@ def make_check(name: str = "front-page", **changes: Any) -> CheckPlan:
         probe=probe,
     )
     return replace(plan, **changes)
+
+
+def make_large_check(name: str, length: int) -> CheckPlan:
+    """A Check that takes so many bytes, however it is packed."""
+    body = shake_128(name.encode()).digest(length)
+    return make_check(name, probe=HttpProbe(url="https://www.example.org/", body=body))
 
 
 def make_sample(reason: Reason | None = None, **changes: Any) -> Sample:

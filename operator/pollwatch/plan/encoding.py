@@ -150,9 +150,9 @@ class PlanEncoder:
         unpacked = sum(block.unpacked for block in encoded.content.blocks)
         if len(encoded.parts) > MAX_PARTS or unpacked > MAX_UNPACKED:
             raise PlanTooLargeError(
-                f"the plan of worker '{self._worker}' has {encoded.checks} Checks in {_mib(unpacked)},"
-                f" {_mib(encoded.size)} when packed; a worker takes {_mib(MAX_UNPACKED)}, in"
-                f" {MAX_PARTS} Secrets of {_mib(self._part_bytes)}: give the pool more workers,"
+                f"the plan of worker '{self._worker}' has {encoded.checks} Checks in {_size(unpacked)},"
+                f" {_size(encoded.size)} when packed; a worker takes {_size(MAX_UNPACKED)}, in"
+                f" {MAX_PARTS} Secrets of {_size(self._part_bytes)}: give the pool more workers,"
                 " or its Checks smaller request bodies"
             )
 
@@ -171,5 +171,5 @@ def _cut(payload: Sequence[bytes], longest: int) -> tuple[bytes, ...]:
     return tuple(whole[start : start + longest] for start in range(0, len(whole), longest))
 
 
-def _mib(length: int) -> str:
-    return f"{length / 2**20:.1f} MiB"
+def _size(length: int) -> str:
+    return f"{length / (1 << 20):.1f} MiB" if length >= 1 << 20 else f"{length / (1 << 10):.1f} KiB"
