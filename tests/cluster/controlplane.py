@@ -134,6 +134,8 @@ class ControlPlane:
             "--bind-address=127.0.0.1",
             f"--secure-port={self._port.number}",
             "--permit-port-sharing",
+            # Told to stop, it ends watches instead of waiting a minute for their clients.
+            "--shutdown-watch-termination-grace-period=1s",
             # A loopback address cannot be an endpoint of the `kubernetes` Service.
             "--endpoint-reconciler-type=none",
             "--service-cluster-ip-range=10.96.0.0/16",
