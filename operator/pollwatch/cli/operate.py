@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -13,11 +14,11 @@ import uvloop
 
 from pollwatch.cli.arguments import Network, Seconds
 from pollwatch.cli.node import node_addresses
-from pollwatch.control.app import operate_embedded
+from pollwatch.control.app import operate_embedded, operate_pools
 from pollwatch.control.credentials import CredentialsError
 from pollwatch.control.logs import logs_to
 from pollwatch.control.preflight import PreflightError
-from pollwatch.control.settings import Embedded, Settings
+from pollwatch.control.settings import SYSTEM_NAMESPACE, Embedded, Pooled, Settings
 from pollwatch.plan.addresses import IPNetwork
 from pollwatch.worker.listen import ListenError
 from pollwatch.worker.process import prepare_process
@@ -38,7 +39,19 @@ def _namespaces(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--embedded", is_flag=True, help="Probe in this very process.")
+@click.option("--embedded", is_flag=True, help="Probe in this very process, instead of pools of workers.")
+@click.option(
+    "--worker-image",
+    metavar="IMAGE",
+    help="The image of workers whose pool names no other. Needed without --embedded.",
+)
+@click.option(
+    "--system-namespace",
+    default=SYSTEM_NAMESPACE,
+    show_default=True,
+    metavar="NS",
+    help="Where the operator runs, and its workers in pools.",
+)
 @click.option(
     "--namespace",
     "namespaces",
@@ -89,9 +102,11 @@ def _namespaces(names: tuple[str, ...]) -> tuple[str, ...]:
     metavar="SECONDS",
     help="How often everything is listed again, in case the watch missed something.",
 )
-def command(
+def command(  # noqa: PLR0913 - click passes each option by name
     *,
     embedded: bool,
+    worker_image: str | None,
+    system_namespace: str,
     namespaces: tuple[str, ...],
     listen: str,
     allow_egress: tuple[IPNetwork, ...],
@@ -101,10 +116,6 @@ def command(
     resync_period: float,
 ) -> None:
     """Run the operator on a Kubernetes cluster."""
-    if not embedded:
-        raise click.UsageError(
-            "pools of workers are not available in this version: add --embedded to probe in this process"
-        )
     settings = Settings(
         listen=listen,
         namespaces=namespaces,
@@ -112,12 +123,27 @@ def command(
         resync_period=resync_period,
         default_pool=default_pool,
     )
-    probing = Embedded(
-        hosts_file=hosts_file,
-        allow_egress=allow_egress,
-        protected=node_addresses(os.environ),
-        max_in_flight=prepare_process(),
-    )
+    if embedded:
+        probing: Embedded | Pooled = Embedded(
+            hosts_file=hosts_file,
+            allow_egress=allow_egress,
+            protected=node_addresses(os.environ),
+            max_in_flight=prepare_process(),
+        )
+    else:
+        for name, given in (("--hosts", hosts_file), ("--allow-egress", allow_egress)):
+            if given:
+                raise click.UsageError(
+                    f"{name} goes with --embedded: what workers in pools may do stands in their ProbePool"
+                )
+        if worker_image is None:
+            raise click.UsageError(
+                "--worker-image IMAGE is missing: it is what workers in pools run; "
+                "or add --embedded, to probe in this process"
+            )
+        probing = Pooled(
+            worker_image=worker_image, system_namespace=system_namespace, identity=socket.gethostname()
+        )
     with logs_to(sys.stderr):
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -130,9 +156,12 @@ def command(
             raise SystemExit(1) from error
 
 
-async def _run(settings: Settings, embedded: Embedded) -> None:
+async def _run(settings: Settings, probing: Embedded | Pooled) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await operate_embedded(settings, embedded, stop)
+    if isinstance(probing, Embedded):
+        await operate_embedded(settings, probing, stop)
+    else:
+        await operate_pools(settings, probing, stop)

@@ -11,8 +11,9 @@ from pollwatch.control.cluster import Cluster
 from pollwatch.control.credentials import load_credentials
 from pollwatch.control.embedded import EmbeddedOperator
 from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.pooled import PooledOperator
 from pollwatch.control.preflight import preflight
-from pollwatch.control.settings import Embedded, Settings
+from pollwatch.control.settings import Embedded, Pooled, Settings
 from pollwatch.plan.addresses import IPNetwork
 from pollwatch.plan.clock import Clock, SystemClock
 from pollwatch.probes.network import system_network
@@ -37,6 +38,21 @@ async def operate_embedded(settings: Settings, embedded: Embedded, stop: asyncio
             await operator.run(stop)
         finally:
             await network.aclose()
+
+
+async def operate_pools(settings: Settings, pooled: Pooled, stop: asyncio.Event) -> None:
+    """Run the operator, and have pools of workers probe, until `stop` is set.
+
+    Raises:
+        CredentialsError: there is no way to an API server.
+        PreflightError: the API server, the CRDs or our rights are not as they must be.
+        ListenError: the address to serve on cannot be had.
+    """
+    clock, metrics = SystemClock(), ControlMetrics()
+    async with _cluster(settings, metrics=metrics, clock=clock) as cluster:
+        await preflight(cluster, settings.namespaces, system_namespace=pooled.system_namespace)
+        operator = PooledOperator(settings, pooled, cluster=cluster, metrics=metrics, clock=clock)
+        await operator.run(stop)
 
 
 def api_server_network(url: str) -> tuple[IPNetwork, ...]:

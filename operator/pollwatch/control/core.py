@@ -178,6 +178,7 @@ class Core:
         metrics.watch_queues(reconcile=lambda: len(queues.checks), status=lambda: len(queues.statuses))
         metrics.watch_checks(self._reconciler.count)
         self._ready = False
+        self._settled = asyncio.Event()
         self._log = structlog.get_logger("pollwatch.operator")
 
     def listening(self) -> Iterable[Job]:
@@ -200,6 +201,10 @@ class Core:
         yield Job("sweep", self._reporter.sweep())
         yield Job("writer", self._writer.run())
         yield Job("events", self._recorder.run())
+
+    async def settled(self) -> None:
+        """Return when all there is was listed and compiled."""
+        await self._settled.wait()
 
     def stop(self) -> None:
         """Be not ready any more."""
@@ -226,6 +231,7 @@ class Core:
         await self._resync.listed()
         await self._reconciler.settle()
         self._ready = True
+        self._settled.set()
         self._log.info("operator is ready", checks=len(self.store.checks))
 
     def _written(self, key: CheckKey, write: StatusWrite, answer: dict[str, Any]) -> None:

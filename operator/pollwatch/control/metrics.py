@@ -1,13 +1,23 @@
 """The operator's own metrics: is it keeping up, is the API server, and with what result."""
 
+import platform
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
 from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from pollwatch import __version__
 from pollwatch.api.conditions import ReadyReason
 from pollwatch.series.exposition import Exposition
 
@@ -177,6 +187,24 @@ class ControlMetrics(Collector):
         for family in self.registry.collect():
             family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
             yield family
+
+    def watch_process(self, longest_hold: Callable[[], float]) -> None:
+        """Expose the process itself, where no worker in it does: CPU, memory, and how its event loop is."""
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        build = Gauge(
+            "pollwatch_build_info",
+            "Version of Pollwatch and of what it runs on.",
+            ["version", "python"],
+            registry=self.registry,
+        )
+        build.labels(__version__, platform.python_version()).set(1)
+        Gauge(
+            "pollwatch_operator_loop_longest_hold_seconds",
+            "Longest time in the last minute during which the event loop did one thing only.",
+            registry=self.registry,
+        ).set_function(longest_hold)
 
     def watch_queues(self, *, reconcile: Callable[[], float], status: Callable[[], float]) -> None:
         """Expose how many keys wait for a reconcile and for a status write."""
