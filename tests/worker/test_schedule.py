@@ -3,88 +3,18 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 
 from pollwatch.worker.first_starts import FirstStart
-from pollwatch.worker.schedule import QUANTUM, TIMER_RESOLUTION, Job, Schedule
-from pollwatch.worker.timetable import Entry, MissedCause
-from tests.support.clock import FakeClock, run_in_fake_time
-from tests.support.starts import StartLog
-
-
-class ScriptedJob:
-    """A job that takes as long as it is told, and notes when it began and what came of it."""
-
-    def __init__(self, clock: FakeClock, *, takes: float = 0.0) -> None:
-        self.clock = clock
-        self.takes = takes
-        self.begun: list[float] = []
-        self.results: list[int] = []
-        self.cancelled = 0
-        self.at_once = 0
-        self.most_at_once = 0
-        self.when_done: Callable[[], None] = lambda: None
-
-    async def run(self) -> int:
-        self.begun.append(self.clock.monotonic())
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            await asyncio.sleep(self.takes)
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        finally:
-            self.at_once -= 1
-        return len(self.begun)
-
-    def done(self, result: int) -> None:
-        self.results.append(result)
-        self.when_done()
-
-
-class Bench:
-    """A schedule on a fake clock, with a job for each name."""
-
-    def __init__(self, *, max_in_flight: int = 1_000) -> None:
-        self.clock = FakeClock()
-        self.log = StartLog()
-        self.schedule: Schedule[int] = Schedule(
-            clock=self.clock, recorder=self.log, max_in_flight=max_in_flight
-        )
-        self.entries: list[Entry[Job[int]]] = []
-
-    def add(
-        self, name: str, *, period: float, takes: float = 0.0, first: FirstStart = FirstStart.AT_SLOT
-    ) -> ScriptedJob:
-        job = ScriptedJob(self.clock, takes=takes)
-        self.entries.append(self.schedule.add(job, identity=name, period=period, first=first))
-        return job
-
-    def run(self, *steps: float | Callable[[], None], grace: float = 0.0) -> None:
-        """Run the schedule; each step is a time to let pass, in seconds, or something to do."""
-
-        async def main() -> None:
-            running = asyncio.create_task(self.schedule.run())
-            for step in steps:
-                if callable(step):
-                    step()
-                else:
-                    await asyncio.sleep(step)
-            await self.schedule.drain(grace)
-            await running
-
-        run_in_fake_time(self.clock, main())
-
-    def hold(self, seconds: float) -> Callable[[], None]:
-        """Give a step that keeps the event loop busy."""
-        return lambda: self.clock.advance(seconds)
+from pollwatch.worker.schedule import QUANTUM, TIMER_RESOLUTION
+from pollwatch.worker.timetable import MissedCause
+from tests.support.clock import run_in_fake_time
+from tests.support.schedule import ScheduleBench, ScriptedJob
 
 
 def test_every_slot_of_an_hour_is_started_within_one_wake_up() -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     jobs = [bench.add(str(n), period=10.0, takes=0.05) for n in range(300)]
     bench.run(3_600.0)
     assert all(len(job.begun) == 360 for job in jobs)
@@ -93,7 +23,7 @@ def test_every_slot_of_an_hour_is_started_within_one_wake_up() -> None:
 
 
 def test_starts_keep_their_distance_to_the_clock_for_a_week() -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     job = bench.add("a", period=60.0, takes=1.5)
     bench.run(7 * 86_400.0)
     offsets = [begun % 60.0 for begun in job.begun]
@@ -102,7 +32,7 @@ def test_starts_keep_their_distance_to_the_clock_for_a_week() -> None:
 
 
 def test_ten_minutes_of_standstill_end_without_a_burst_and_every_skipped_slot_is_counted() -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     jobs = [bench.add(str(n), period=10.0) for n in range(1_000)]
     first_slots = sum(entry.due for entry in bench.entries)
     bench.run(20.0, bench.hold(600.0), 20.0)
@@ -117,7 +47,7 @@ def test_ten_minutes_of_standstill_end_without_a_burst_and_every_skipped_slot_is
 
 
 def test_hourly_jobs_are_caught_up_after_a_hold() -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     jobs = [bench.add(str(n), period=3_600.0) for n in range(100)]
     bench.run(60.0, bench.hold(600.0), 3_600.0 - 660.0)
     assert all(len(job.begun) == 1 for job in jobs)
@@ -125,7 +55,7 @@ def test_hourly_jobs_are_caught_up_after_a_hold() -> None:
 
 
 def test_setting_the_wall_clock_starts_nothing_and_stops_nothing() -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     job = bench.add("a", period=10.0)
     bench.run(100.0, lambda: bench.clock.set_wall(0.0), 100.0, lambda: bench.clock.set_wall(4e9), 100.0)
     assert len(job.begun) == 30
@@ -134,7 +64,7 @@ def test_setting_the_wall_clock_starts_nothing_and_stops_nothing() -> None:
 
 
 def test_a_job_that_takes_longer_than_its_period_never_overlaps_itself() -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     job = bench.add("slow", period=1.0, takes=2.6)
     bench.run(60.0)
     assert job.most_at_once == 1
@@ -142,7 +72,7 @@ def test_a_job_that_takes_longer_than_its_period_never_overlaps_itself() -> None
 
 
 def test_a_job_that_times_out_at_the_end_of_its_period_still_runs_nearly_every_period() -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     job = bench.add("black-hole", period=10.0, takes=10.0)
     bench.run(1_000.0)
     assert len(job.begun) >= 98
@@ -150,7 +80,7 @@ def test_a_job_that_times_out_at_the_end_of_its_period_still_runs_nearly_every_p
 
 
 def test_no_more_jobs_run_at_once_than_allowed_and_those_left_out_are_counted() -> None:
-    bench = Bench(max_in_flight=10)
+    bench = ScheduleBench(max_in_flight=10)
     jobs = [bench.add(str(n), period=10.0, takes=5.0) for n in range(40)]
     most = 0
 
@@ -166,7 +96,7 @@ def test_no_more_jobs_run_at_once_than_allowed_and_those_left_out_are_counted() 
 
 
 def test_a_hanging_job_does_not_delay_the_others() -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     bench.add("hangs", period=1_000.0, takes=1e9, first=FirstStart.SOON)
     job = bench.add("a", period=1.0)
     bench.run(60.0)
@@ -174,7 +104,7 @@ def test_a_hanging_job_does_not_delay_the_others() -> None:
 
 
 def test_a_job_added_while_the_schedule_sleeps_starts_soon() -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     bench.add("hourly", period=3_600.0)
     added: list[ScriptedJob] = []
     bench.run(5.0, lambda: added.append(bench.add("new", period=3_600.0, first=FirstStart.SOON)), 0.1)
@@ -182,14 +112,14 @@ def test_a_job_added_while_the_schedule_sleeps_starts_soon() -> None:
 
 
 def test_a_schedule_without_jobs_wakes_up_for_the_first_one() -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     added: list[ScriptedJob] = []
     bench.run(3_600.0, lambda: added.append(bench.add("new", period=3_600.0, first=FirstStart.SOON)), 0.1)
     assert len(added[0].begun) == 1
 
 
 def test_removing_a_job_cancels_its_run_and_its_result_is_not_taken() -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     job = bench.add("a", period=3_600.0, takes=10.0, first=FirstStart.SOON)
     bench.run(1.0, lambda: bench.schedule.remove(bench.entries[0]), 0.0, 20.0)
     assert job.cancelled == 1
@@ -198,7 +128,7 @@ def test_removing_a_job_cancels_its_run_and_its_result_is_not_taken() -> None:
 
 
 def test_removing_a_job_whose_run_has_not_begun_leaves_nothing_in_flight() -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     job = bench.add("a", period=3_600.0, first=FirstStart.SOON)
     bench.clock.advance(0.1)
 
@@ -217,7 +147,7 @@ def test_removing_a_job_whose_run_has_not_begun_leaves_nothing_in_flight() -> No
 
 
 def test_a_job_may_remove_itself_when_it_is_done() -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     job = bench.add("a", period=1.0)
     job.when_done = lambda: bench.schedule.remove(bench.entries[0])
     bench.run(10.0)
@@ -226,7 +156,7 @@ def test_a_job_may_remove_itself_when_it_is_done() -> None:
 
 
 def test_a_defect_in_one_job_is_logged_and_the_job_goes_on(caplog: pytest.LogCaptureFixture) -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     job = bench.add("a", period=1.0)
 
     def fail() -> None:
@@ -240,7 +170,7 @@ def test_a_defect_in_one_job_is_logged_and_the_job_goes_on(caplog: pytest.LogCap
 
 
 def test_draining_waits_for_those_that_end_in_time_and_cancels_the_others() -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     quick = bench.add("quick", period=3_600.0, takes=3.0, first=FirstStart.SOON)
     slow = bench.add("slow", period=3_600.0, takes=300.0, first=FirstStart.SOON)
     bench.run(1.0, grace=5.0)
@@ -251,7 +181,7 @@ def test_draining_waits_for_those_that_end_in_time_and_cancels_the_others() -> N
 
 
 def test_nothing_starts_after_stop() -> None:
-    bench = Bench()
+    bench = ScheduleBench()
     job = bench.add("a", period=1.0)
     bench.run(10.0, bench.schedule.stop, 10.0)
     assert len(job.begun) == 10
@@ -259,4 +189,4 @@ def test_nothing_starts_after_stop() -> None:
 
 def test_a_limit_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="max_in_flight must be at least 1, got 0"):
-        Bench(max_in_flight=0)
+        ScheduleBench(max_in_flight=0)
