@@ -200,6 +200,10 @@ class ControlMetrics(Collector):
             registry=self.registry,
         )
         build.labels(__version__, platform.python_version()).set(1)
+        self.watch_loop(longest_hold)
+
+    def watch_loop(self, longest_hold: Callable[[], float]) -> None:
+        """Expose for how long the event loop was held."""
         Gauge(
             "pollwatch_operator_loop_longest_hold_seconds",
             "Longest time in the last minute during which the event loop did one thing only.",

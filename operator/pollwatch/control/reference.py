@@ -8,9 +8,11 @@ _INTRODUCTION = """\
 
 # The operator's own metrics
 
-They say whether the control plane keeps up, and whether the API server does. `pollwatch operator` shows
-them on the same `/metrics` as the [metrics of what is probed](metrics.md) and the
-[worker's own](worker-metrics.md).
+They say whether the control plane keeps up, and whether the API server does. `pollwatch operator` shows them
+on its `/metrics`; with `--embedded` beside the [metrics of what is probed](metrics.md) and the [worker's
+own](worker-metrics.md), without it beside those of its process (`process_*`, `python_*`).
+
+Of several operators, the families of feeds and plans are the leader's: alert on `pollwatch_operator_leader`.
 
 All of them are **alpha**: they may change in any version.
 
@@ -24,6 +26,7 @@ def reference() -> str:
     metrics = ControlMetrics()
     metrics.watch_queues(reconcile=lambda: 0.0, status=lambda: 0.0)
     metrics.watch_checks(lambda _reason: 0.0)
+    metrics.watch_loop(lambda: 0.0)
     # A family shows its labels once it has a series.
     metrics.requests.labels("GET", "200")
     metrics.request_seconds.labels("GET")
@@ -32,6 +35,8 @@ def reference() -> str:
     metrics.feed_states.labels("default")
     for family in (metrics.feed_lost, metrics.feed_errors, metrics.worker_restarts):
         family.labels("default", "default-0")
-    metrics.feed_lag.labels("default", "default-0")
+    for gauge in (metrics.feed_lag, metrics.plan_checks, metrics.plan_bytes, metrics.plan_time):
+        gauge.labels("default", "default-0")
+    metrics.plan_writes.labels("default")
     metrics.plan_pushes.labels("default", "live")
     return _INTRODUCTION + rows(metrics.collect())
