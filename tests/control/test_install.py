@@ -1,6 +1,6 @@
 """The plain installs: what `kubectl apply -f manifests/install.yaml` and `install-pools.yaml` bring."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ import yaml
 
 from pollwatch import __version__
 from pollwatch.api.pool import parse_pool
-from pollwatch.control.preflight import RIGHTS
+from pollwatch.control.preflight import RIGHTS, RIGHTS_AT_HOME, RIGHTS_TO_POOLS, Right
 from tests.cluster.apiclient import ApiError, documents_in
 from tests.cluster.controlplane import ControlPlane
 from tools.install_yaml import EMBEDDED, INSTALLS, MANIFESTS, POOLS, Install
@@ -127,16 +127,39 @@ def test_a_role_grants_what_the_cluster_role_grants() -> None:
     assert rules("namespaced/role.yaml") == rules("cluster-role.yaml")
 
 
-def test_the_cluster_role_grants_what_is_asked_for_at_the_start_and_no_more() -> None:
-    (role,) = documents_in(MANIFESTS / "rbac" / "cluster-role.yaml")
-    granted = {
-        (verb, group, resource)
+def granted(file: str) -> set[tuple[str, ...]]:
+    """What the first role of a file grants: verb, group, resource and, where it is bound to one, a name."""
+    role = documents_in(MANIFESTS / "rbac" / file)[0]
+    return {
+        (verb, group, resource, *rule.get("resourceNames", ()))
         for rule in role["rules"]
         for verb in rule["verbs"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
     }
-    assert granted == {
+
+
+def asked(rights: Iterable[Right]) -> set[tuple[str, ...]]:
+    """What an operator asks for at its start, in the same form."""
+    return {
         (right.verb, right.resource.group, "/".join(filter(None, (right.resource.plural, right.subresource))))
-        for right in RIGHTS
+        for right in rights
+    }
+
+
+def test_the_cluster_role_grants_what_is_asked_for_at_the_start_and_no_more() -> None:
+    assert granted("cluster-role.yaml") == asked(RIGHTS)
+
+
+def test_the_cluster_role_for_pools_grants_what_is_asked_for_at_the_start_and_no_more() -> None:
+    assert granted("pools/cluster-role.yaml") == asked(RIGHTS_TO_POOLS)
+
+
+def test_the_role_for_pools_grants_what_is_asked_for_at_the_start_and_what_it_reads_by_name() -> None:
+    lease = ("coordination.k8s.io", "leases", "pollwatch")
+
+    assert granted("pools/role.yaml") == asked(RIGHTS_AT_HOME) | {
+        ("get", "", "secrets"),
+        ("get", *lease),
+        ("update", *lease),
     }
