@@ -62,7 +62,7 @@ POOLS = Install(
         "rbac/pools/cluster-role-binding.yaml",
         "rbac/pools/role.yaml",
         "rbac/pools/role-binding.yaml",
-        "rbac/pools/api-server-addresses.yaml",
+        "rbac/pools/default-namespace.yaml",
         "rbac/pools/user-roles.yaml",
         "admission/pools.yaml",
         "install/service.yaml",

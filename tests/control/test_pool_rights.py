@@ -29,6 +29,7 @@ SPELLINGS = {
     "networkpolicies": "networking.k8s.io",
     "leases": "coordination.k8s.io",
     "endpointslices": "discovery.k8s.io",
+    "events": "events.k8s.io",
     "roles": "rbac.authorization.k8s.io",
 }
 """API groups; all other resources are of the core group."""
@@ -154,6 +155,13 @@ def test_the_operator_learns_where_the_api_server_is_and_nothing_else_of_default
     assert authorizer.grants(OPERATOR, f"get {resource} kubernetes", "default")
     assert not authorizer.may(OPERATOR, f"get {resource} another", "default")
     assert not authorizer.may(OPERATOR, f"list {resource}", "default")
+
+
+def test_the_operator_posts_events_about_pools_where_kubernetes_has_them(authorizer: Authorizer) -> None:
+    (role, _) = documents_in(RBAC / "pools" / "default-namespace.yaml")
+
+    assert {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]} in role["rules"]
+    assert authorizer.grants(OPERATOR, "create events", "default")
 
 
 @pytest.mark.parametrize("verb", ["create", "patch", "update", "delete", "get", "list", "watch"])
