@@ -49,16 +49,6 @@ def start_operator(cluster: ControlPlane, tmp_path: Path) -> Iterator[StartOpera
 
 
 @pytest.fixture
-def pooled_cluster(cluster: ControlPlane) -> Iterator[ControlPlane]:
-    """The cluster with `manifests/rbac/pools` too, which an embedded operator does without."""
-    documents = documents_in(RBAC / "pools")
-    cluster.admin.apply(documents)
-    yield cluster
-    for document in documents:
-        cluster.admin.delete(cluster.admin.path_of(document))
-
-
-@pytest.fixture
 def pool_rights(cluster: ControlPlane) -> Iterator[None]:
     """`manifests/rbac/pools` in force: operators without pools have to do with less again."""
     documents = documents_in(RBAC / "pools")
@@ -96,12 +86,11 @@ def node(cluster: ControlPlane, pools: Pools, tmp_path: Path) -> Iterator[LocalN
 
 @pytest.fixture
 def start_pooled(
-    pooled_cluster: ControlPlane, node: LocalNode, namespace: str, tmp_path: Path
+    cluster: ControlPlane, node: LocalNode, namespace: str, tmp_path: Path
 ) -> Iterator[StartOperator]:
     """Starts operators that have their workers in pools; they end with the test, before the workers."""
     del node
-    token = pooled_cluster.service_account_token(SYSTEM_NAMESPACE, "pollwatch")
-    kubeconfig = pooled_cluster.kubeconfig(token)
+    kubeconfig = cluster.kubeconfig(cluster.service_account_token(SYSTEM_NAMESPACE, "pollwatch"))
     with ExitStack() as running:
 
         def start(*arguments: str) -> RunningOperator:
