@@ -18,7 +18,7 @@ NUMBERS = frozenset(
 PROGRESS = frozenset({"checks", "revision", "liveRevision"})
 """Fields that move with each Check that changes."""
 
-NUMBERS_EVERY = 60.0
+PROGRESS_EVERY, NUMBERS_EVERY = 10.0, 60.0
 """Seconds between two writes for such fields alone."""
 
 WORTH = 0.05
@@ -102,10 +102,10 @@ def is_worth_writing(held: Mapping[str, Any], wanted: Mapping[str, Any], *, sinc
     """
     if _without(PROGRESS | NUMBERS, held) != _without(PROGRESS | NUMBERS, wanted):
         return True
+    if since_written >= PROGRESS_EVERY and _without(NUMBERS, held) != _without(NUMBERS, wanted):
+        return True
     if since_written < NUMBERS_EVERY:
         return False
-    if _without(NUMBERS, held) != _without(NUMBERS, wanted):
-        return True
     workers = zip(held.get("workers") or (), wanted["workers"], strict=True)
     return any(_moved(before, after) for before, after in ((held, wanted), *workers))
 
