@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 from pollwatch.plan.checks import CheckKey, CheckPlan, Plan, Target
+from pollwatch.plan.egress import UNRESTRICTED, EgressPolicy
 from pollwatch.plan.samples import Sample
 from pollwatch.plan.states import CheckState, Verdict
 from pollwatch.probes.network import Network
@@ -31,13 +33,17 @@ class NoNetwork:
 
 
 class WorkerBench:
-    """A worker, what its probes find, and everything that it said."""
+    """A worker, what its probes find, and everything that it said; `options` are fields of `Worker`."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
         self.clock = FakeClock()
         self.feed = Feed(instance="bench")
         self.series = SeriesStore()
         self.probed: list[Target] = []
+        self.probed_at: list[float] = []
+        """When each of them was, monotonic seconds."""
+        self.policies: list[EgressPolicy] = []
+        """What each of them was allowed."""
         self.heard: list[tuple[str | None, Verdict]] = []
         self.cancelled = 0
         self.find: Callable[[Target], Sample] = lambda _: make_sample()
@@ -52,10 +58,13 @@ class WorkerBench:
             feed=self.feed,
             listener=lambda target, _, verdict: self.heard.append((target.address, verdict)),
             take_sample=self._take_sample,
+            **options,
         )
 
     async def _take_sample(self, target: Target, network: Network) -> Sample:
         self.probed.append(target)
+        self.probed_at.append(self.clock.monotonic())
+        self.policies.append(network.egress)
         started, sample = network.clock.time(), self.find(target)
         try:
             await asyncio.sleep(self.takes(target))
@@ -64,8 +73,8 @@ class WorkerBench:
             raise
         return replace(sample, started=started, duration=network.clock.time() - started)
 
-    def apply(self, *checks: CheckPlan) -> None:
-        self.worker.apply(Plan(checks=checks))
+    def apply(self, *checks: CheckPlan, egress: EgressPolicy = UNRESTRICTED) -> None:
+        self.worker.apply(Plan(checks=checks, egress=egress))
 
     def run(self, *steps: float | Callable[[], object], grace: float = 0.0) -> None:
         """Run the worker; each step is a time to let pass, in seconds, or something to do."""

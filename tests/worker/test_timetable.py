@@ -257,6 +257,52 @@ def test_a_new_period_keeps_the_share_of_the_period() -> None:
     assert table.rate == pytest.approx(1 / 60.0)
 
 
+@given(
+    identity=identities,
+    changes=st.lists(st.tuples(st.integers(1, 400), st.sampled_from([4.0, 10.0, 40.0])), max_size=20),
+)
+def test_a_period_that_is_changed_again_and_again_keeps_the_phase_and_leaves_no_gap(
+    identity: str, changes: list[tuple[int, float]]
+) -> None:
+    table = make_timetable()
+    entry = table.add(identity, identity=identity, period=10.0, now=0.0, first=FirstStart.AT_SLOT)
+    last = entry.due - 10.0
+    tick = 0
+    for ticks, period in [*changes, (400, 40.0)]:
+        for _ in range(ticks):
+            tick += 1
+            for started in table.pop_due(tick * 0.25, 1):
+                assert distance_to_phase(entry, table.unix(started.started_for)) < 1e-4
+                assert 2.0 - 1e-6 <= tick * 0.25 - last <= 60.0 + 0.25
+                last = tick * 0.25
+                table.finished(entry)
+        table.retime(entry, period=period, now=tick * 0.25)
+        assert table.rate == pytest.approx(1 / period)
+
+
+def test_a_longer_period_goes_on_half_a_new_period_after_the_last_start_at_the_soonest() -> None:
+    table = make_timetable()
+    for number in range(100):
+        entry = table.add("a", identity=str(number), period=1.0, now=0.0, first=FirstStart.AT_SLOT)
+        assert table.pop_due(entry.due, 1) == [entry]
+        table.finished(entry)
+        table.retime(entry, period=10.0, now=entry.started_for)
+        assert 5.0 <= entry.due - entry.started_for < 15.0
+        table.remove(entry)
+
+
+def test_a_run_that_is_under_way_goes_on_when_the_period_changes() -> None:
+    table = make_timetable()
+    entry = table.add("a", identity="a", period=10.0, now=0.0, first=FirstStart.AT_SLOT)
+    table.pop_due(entry.due, 1)
+    table.pop_due(entry.due, 1)
+    assert entry.parked
+    table.retime(entry, period=20.0, now=entry.started_for + 11.0)
+    assert entry.running
+    table.finished(entry)
+    assert table.pop_due(entry.due, 1) == [entry]
+
+
 def test_a_start_costs_about_the_same_with_ten_times_the_entries() -> None:
     def cost_of_a_start(entries: int) -> float:
         table = make_timetable()

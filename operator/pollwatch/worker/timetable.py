@@ -219,7 +219,8 @@ class Timetable(Generic[W]):
     def retime(self, entry: Entry[W], *, period: float, now: float) -> None:
         """Give an entry another period, above 0; its phase stays, and what is running goes on.
 
-        The next start is not sooner than half a period after the last one.
+        The next start is at least half a period after the last one, and at most one and a half
+        where that is still to come.
         """
         if not entry.alive or period == entry.period:
             return
@@ -234,7 +235,12 @@ class Timetable(Generic[W]):
             entry.origin -= period
             self._move(entry, 0)
         else:
-            self._move(entry, 1 if entry.origin - entry.started_for < period / 2 else 0)
+            if entry.started_for > -math.inf:
+                earliest = entry.started_for + period / 2
+                away = math.ceil((earliest - entry.origin) / period) * period
+                if entry.origin + away >= now - entry.tolerance:
+                    entry.origin += away
+            self._move(entry, 0)
             entry.overlapped = False
             if entry.parked:
                 entry.parked = False
