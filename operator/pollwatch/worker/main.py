@@ -4,11 +4,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pollwatch import __version__
-from pollwatch.plan.checks import Plan
 from pollwatch.plan.clock import SystemClock
 from pollwatch.plan.egress import IPNetwork
 from pollwatch.plan.reports import WorkerReport
@@ -73,11 +72,18 @@ class PoolWorker:
         self._keys = Keys()
         self._keys_problem = ""
         self._unsettled = False
+        self._waits = False
         self._stopping = False
-        self._prober = Prober(network, max_in_flight=settings.max_in_flight)
+        self._prober = Prober(
+            network,
+            max_in_flight=settings.max_in_flight,
+            protected=settings.node_addresses,
+            # It may have been started for one that died, and cannot tell.
+            resuming=True,
+        )
         metrics, feed = self._prober.metrics, self._prober.feed
         self._pulse = Pulse(clock, cpu=cpu, starts=lambda: metrics.starts)
-        self._intake = PlanIntake(self._apply, changed=feed.notice, clock=clock)
+        self._intake = PlanIntake(self._prober.worker.apply, changed=feed.notice, clock=clock)
         self._feed_app = FeedApp(
             feed=feed,
             states=self._prober.worker.states,
@@ -95,6 +101,11 @@ class PoolWorker:
             settings.listen, ready=self.readiness, routes={"/feed": self._feed_app}, uploads={"/plan": push}
         )
 
+    @property
+    def url(self) -> str:
+        """Where a client on this machine finds it, once `run` has begun."""
+        return self._server.url
+
     async def run(self, stop: asyncio.Event) -> None:
         """Serve, follow the plan and probe until `stop` is set; then end in order.
 
@@ -102,7 +113,7 @@ class PoolWorker:
             ListenError: The address to serve on cannot be had.
         """
         await self._server.start()
-        logger.info("worker started", extra={"version": __version__, "url": self._server.url})
+        logger.info("worker started", extra={"version": __version__, "url": self.url})
         try:
             async with asyncio.TaskGroup() as group:
                 following = group.create_task(self._follow(), name="follow-plan")
@@ -147,10 +158,6 @@ class PoolWorker:
             return Health(ok=False, message=f"no plan: refused as {report.fault}: {report.message}")
         return Health(ok=False, message=f"no plan yet: there is no {self._settings.plan / HEADER_FILE}")
 
-    def _apply(self, plan: Plan) -> None:
-        protected = (*plan.egress.protected, *self._settings.node_addresses)
-        self._prober.worker.apply(replace(plan, egress=replace(plan.egress, protected=protected)))
-
     async def _follow(self) -> None:
         await follow(PlanFolder(self._settings.plan), self._take)
 
@@ -168,7 +175,8 @@ class PoolWorker:
         settled, self._unsettled = self._unsettled, False
         keys_fit = self._take_keys(found, settled=settled)
         outcome = await self._intake.mounted(found, settled=settled)
-        if outcome is None and not self._intake.is_live:
+        if outcome is None and not self._waits and not self._intake.is_live:
+            self._waits = True
             logger.warning("waiting for a plan", extra={"path": str(self._settings.plan / HEADER_FILE)})
         self._unsettled = not settled and (outcome is Outcome.REFUSED or not keys_fit)
         return self._unsettled

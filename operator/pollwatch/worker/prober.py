@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+from pollwatch.plan.egress import IPNetwork
 from pollwatch.probes.network import Network
 from pollwatch.series.store import SeriesStore
 from pollwatch.worker.asgi import App
@@ -31,7 +32,13 @@ class Prober:
     """
 
     def __init__(
-        self, network: Network, *, listener: SampleListener | None = None, max_in_flight: int = MOST_PROBES
+        self,
+        network: Network,
+        *,
+        listener: SampleListener | None = None,
+        max_in_flight: int = MOST_PROBES,
+        protected: tuple[IPNetwork, ...] = (),
+        resuming: bool = False,
     ) -> None:
         """Put them together; nothing runs before `run`.
 
@@ -39,6 +46,8 @@ class Prober:
             network: The way out, and the clock; its owner closes it after `worker.drain`.
             listener: Is told of each sample.
             max_in_flight: How many probes may be under way at a time; see `worker.process`.
+            protected: Networks that are protected besides those of each plan.
+            resuming: Whether it goes on with what another process probed; see `worker.first_starts`.
         """
         self.monitor = LoopMonitor(network.clock)
         self.metrics = WorkerMetrics(network.clock, self.monitor)
@@ -51,6 +60,8 @@ class Prober:
             feed=self.feed,
             listener=listener,
             max_in_flight=max_in_flight,
+            protected=protected,
+            resuming=resuming,
         )
 
     def server(
