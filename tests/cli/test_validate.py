@@ -71,6 +71,27 @@ def test_a_pool_that_can_reach_nothing_is_a_warning() -> None:
     )
 
 
+def test_a_check_that_a_pool_in_the_files_does_not_let_probe_is_an_error() -> None:
+    check = (FOLDER / "good" / "pools-without-quorum.yaml").read_text(encoding="utf-8")
+    pools = (
+        POOL
+        + "spec: {}\n---\n"
+        + POOL.replace("east", "west")
+        + "spec: {egress: {deny: [{ports: ['443']}]}}\n"
+    )
+    result = validate("-", text=f"{check}---\n{pools}")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert "<stdin>:9: spec.http.url: pool west: www.example.org port 443 is refused" in result.stderr
+
+
+def test_a_pool_that_the_files_do_not_hold_may_be_in_the_cluster() -> None:
+    result = validate(FOLDER / "good" / "pools-without-quorum.yaml")
+
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "1 Check is valid\n", "")
+
+
 def test_what_is_wrong_stands_on_standard_error_and_the_exit_code_is_2() -> None:
     file = FOLDER / "bad" / "unknown-field-in-http.yaml"
     result = validate(file)

@@ -21,8 +21,9 @@ _OF_CHECKS = f"""\
   another type: `periodSeconds: "30"` is not taken for a number.
 - What is checked here the API server refuses, and `pollwatch validate` says the same without a cluster.
 - What the API server cannot see becomes condition `Accepted=False`: a regular expression that does not
-  compile, a Secret or ConfigMap or a key in one that is not there, a value there that cannot be used. Such
-  a Check is not probed; nothing else is touched. It is probed as soon as what was wrong is mended.
+  compile, a Secret or ConfigMap or a key in one that is not there, a value there that cannot be used, a
+  [ProbePool](pool.md) that is not there or does not admit the namespace or forbids the target. Such a Check
+  is not probed; nothing else is touched. It is probed as soon as what was wrong is mended.
 - Secrets and ConfigMaps are those of the Check's own namespace. A reference to one has two required fields:
   `name`, and `key` of the value in its data.
 

@@ -2,14 +2,15 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 from pollwatch.api.advice import advice, advice_on_pool
+from pollwatch.api.check import Check
 from pollwatch.api.conditions import AcceptedReason
 from pollwatch.api.load import Loaded, load
 from pollwatch.api.problems import Problem
@@ -18,6 +19,7 @@ from pollwatch.cli.errors import BAD_INPUT
 from pollwatch.cli.sources import standard_input
 from pollwatch.cli.terminal import write
 from pollwatch.compile.check import Rejected, compile_check
+from pollwatch.compile.pool import PoolSettings, compile_for_pool, pool_settings
 from pollwatch.compile.resources import GivenResources, Resources
 from pollwatch.compile.secrets_dir import SecretsDirectory
 
@@ -69,7 +71,8 @@ def command(paths: tuple[str, ...], secrets_dir: Path | None, *, strict: bool, o
 
     A Check is judged as the API server judges it, and then as the operator does: do the regular
     expressions compile, are the Secrets and ConfigMaps there and usable? Those may stand in the
-    same files. One that does not is a warning only, since the cluster may have it.
+    same files. One that does not is a warning only, since the cluster may have it. Where the pools
+    that it names stand in the files, too: does their egress policy let it probe?
 
     With -o json: {"checks": how many are valid, "pools": how many are valid, "findings":
     [{"severity": "error" or "warning", "file", "line", "path", "message", "reason"}]}; file and
@@ -110,18 +113,32 @@ def _findings(loaded: Loaded, resources: Resources, elsewhere: set[AcceptedReaso
     """
     for problem in loaded.problems:
         yield Finding(severity="error", problem=problem)
+    pools = {sourced.pool.name: pool_settings(sourced.pool, cluster_addresses=()) for sourced in loaded.pools}
     for sourced in loaded.checks:
-        try:
-            compile_check(sourced.check, resources)
-        except Rejected as error:
-            for problem in error.problems:
-                severity: Literal["error", "warning"] = "warning" if problem.reason in elsewhere else "error"
-                yield Finding(severity=severity, problem=sourced.place.locate(problem))
+        for problem in _rejections(sourced.check, resources, pools):
+            severity: Literal["error", "warning"] = "warning" if problem.reason in elsewhere else "error"
+            yield Finding(severity=severity, problem=sourced.place.locate(problem))
         for problem in advice(sourced.check):
             yield Finding(severity="warning", problem=sourced.place.locate(problem))
     for pool in loaded.pools:
         for problem in advice_on_pool(pool.pool):
             yield Finding(severity="warning", problem=pool.place.locate(problem))
+
+
+def _rejections(check: Check, resources: Resources, pools: Mapping[str, PoolSettings]) -> Iterator[Problem]:
+    """Say why the operator would not accept a Check; pools that it names may be in the cluster only."""
+    try:
+        plan = compile_check(check, resources)
+    except Rejected as error:
+        yield from error.problems
+        return
+    for name in check.spec.pool_names(default=""):
+        if name in pools:
+            try:
+                compile_for_pool(plan, pools[name])
+            except Rejected as error:
+                for problem in error.problems:
+                    yield replace(problem, message=f"pool {name}: {problem.message}")
 
 
 def _as_json(loaded: Loaded, findings: list[Finding]) -> str:
