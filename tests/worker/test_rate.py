@@ -55,6 +55,14 @@ def test_addresses_that_are_found_are_not_probed_in_a_burst() -> None:
     assert len(bench.probed) <= 5 * 2 + 3
 
 
+def test_a_few_addresses_are_probed_right_after_they_were_found_all_the_same() -> None:
+    bench, check = WorkerBench(), make_each_address(period=3_600.0, rate=6.25)
+    bench.resolve_to(*TEN[:3])
+    bench.apply(check)
+    bench.run(1.0)
+    assert sorted(str(target.address) for target in bench.probed[1:]) == sorted(TEN[1:3])
+
+
 def test_a_rate_that_is_high_enough_changes_nothing() -> None:
     bench = WorkerBench()
     bench.resolve_to(*TEN)

@@ -85,6 +85,13 @@ def test_targets_are_shown_with_their_last_sample_and_their_next_probe() -> None
         bench.worker.targets(CheckKey("public-sites", "nowhere"))
 
 
+def test_a_url_that_is_none_is_its_own_affair() -> None:
+    bench = WorkerBench()
+    bench.apply(make_check(probe=HttpProbe(url="http://[broken")), make_check("sound"))
+    bench.run(20.0)
+    assert {target.check.key.name for target in bench.probed} == {"front-page", "sound"}
+
+
 def test_an_unchanged_check_goes_on_undisturbed() -> None:
     bench, check = WorkerBench(), make_check(period=10.0)
     bench.apply(check)

@@ -188,7 +188,8 @@ class CheckRun:
             # After a restart, too, addresses are to be found before the first slot of one comes.
             resumed = self._resumed and self.plan.probe.resolve is Resolve.ANY
             return FirstStart.RESUMED if resumed else FirstStart.SOON
-        if self.plan.rate is not None:
+        if self.plan.rate is not None and len(self._resolved) > max(1.0, self.plan.rate):
+            # More at once than a second allows.
             return FirstStart.AT_SLOT
         return FirstStart.RESUMED if self._resumed else FirstStart.SOON
 

@@ -137,4 +137,10 @@ class TargetRun:
 
 
 def _host(probe: Probe) -> str:
-    return (urlsplit(probe.url).hostname or "") if isinstance(probe, HttpProbe) else probe.host.lower()
+    """What a probe is a load to."""
+    if not isinstance(probe, HttpProbe):
+        return probe.host.lower()
+    try:
+        return urlsplit(probe.url).hostname or ""
+    except ValueError:
+        return ""  # no URL: each of its samples will say so
