@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pollwatch.api.pool import AutoSize
 from pollwatch.control.pools.autosize import SETTLE, SHRINK_AFTER, Load, Size, decide
 
-AUTOSIZE = AutoSize(targetUtilisationPercent=50, min=1, max=10)
+AUTOSIZE = AutoSize.model_validate({"targetUtilisationPercent": 50, "min": 1, "max": 10})
 
 
 def load(cores: float, lateness: float = 0.0, measured: float = 0.0) -> Load:
