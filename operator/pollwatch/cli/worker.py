@@ -82,12 +82,15 @@ async def _run(settings: Settings) -> None:
 
 def _readable_folder(path: Path) -> Path:
     """Refuse what can never have a plan in it; a folder that is empty yet may have one later."""
-    if not path.exists():
-        raise BadInputError(
-            [f"--plan {path}: no such folder (create it, or mount the worker's Secrets there)"]
-        )
-    if not path.is_dir():
-        raise BadInputError([f"--plan {path}: not a folder (name the one that plan.json is in)"])
-    if not os.access(path, os.R_OK | os.X_OK):
-        raise BadInputError([f"--plan {path}: permission denied (let user {os.geteuid()} read the folder)"])
-    return path
+    try:
+        with os.scandir(path):
+            return path
+    except FileNotFoundError:
+        wrong = "no such folder (create it, or mount the worker's Secrets there)"
+    except NotADirectoryError:
+        wrong = "not a folder (name the one that plan.json is in)"
+    except PermissionError:
+        wrong = f"permission denied (let user {os.geteuid()} read the folder)"
+    except OSError as error:
+        wrong = f"cannot be read: {(error.strerror or str(error)).lower()}"
+    raise BadInputError([f"--plan {path}: {wrong}"])
