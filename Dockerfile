@@ -22,8 +22,9 @@ RUN --mount=type=cache,target=/downloads \
     /opt/uv/bin/uv sync --frozen --no-dev --no-install-project --python python3
 COPY README.md LICENSE ./
 COPY operator operator
+# uv would take a wheel that it built before for one of this source, by the age of pyproject.toml.
 RUN --mount=type=cache,target=/downloads \
-    /opt/uv/bin/uv sync --frozen --no-dev --no-editable --python python3
+    /opt/uv/bin/uv sync --frozen --no-dev --no-editable --python python3 --refresh-package pollwatch
 
 FROM ${BASE}
 ARG VERSION=unknown

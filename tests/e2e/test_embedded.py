@@ -35,3 +35,11 @@ def test_a_check_is_judged_by_who_installs_one_file(node: OneNode, namespace: st
     assert (status["reason"], status["address"]) == ("UnexpectedStatus", site.address(1))
     events = node.kubectl("get", "events", "--namespace", namespace)
     assert "Degraded" in events
+
+
+@pytest.mark.usefixtures("_installed")
+def test_an_operator_whose_user_has_a_number_and_no_name_watches_without_a_hitch(node: OneNode) -> None:
+    log = node.pod_logs("pollwatch-system", "deployment/pollwatch")
+
+    assert "operator is ready" in log
+    assert "watch ended" not in log

@@ -15,6 +15,7 @@ from typing import Any
 
 import kopf
 import structlog
+from kopf._core.engines.peering import Identity
 
 from pollwatch.control.cluster import Resource
 from pollwatch.control.credentials import Credentials
@@ -24,6 +25,10 @@ from pollwatch.control.work_queue import backoff
 
 STOP_TIMEOUT = 5.0
 """Seconds that kopf is given to end; its thread does not keep the process alive."""
+
+IDENTITY = Identity("pollwatch")
+"""For peering, which is not used. kopf would ask for the name of our user, which a container may not have.
+The type is not exported, although `kopf.operator` takes one."""
 
 LOGIN_LIFETIME = timedelta(minutes=10)
 """How long credentials are used before they are asked for again: tokens of Pods are rotated."""
@@ -171,6 +176,7 @@ class _Session:
             registry=self._registry,
             settings=self._settings,
             standalone=True,
+            identity=IDENTITY,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
             stop_flag=self._stop,

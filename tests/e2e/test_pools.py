@@ -1,0 +1,247 @@
+"""Pools of workers, from the shipped manifests to what each side sees, on real kubelet and real RBAC."""
+
+from __future__ import annotations
+
+import base64
+import json
+from functools import partial
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.cluster.apiclient import ApiError
+from tests.cluster.node.images import TREE
+from tests.cluster.waiting import wait_until
+from tests.e2e.checks import check, status_of, wait_for_verdict
+from tests.e2e.pools import (
+    SYSTEM,
+    delete_pool,
+    in_worker,
+    leader,
+    owned_by,
+    pool,
+    status_of_pool,
+    wait_for_condition,
+    wait_for_pool,
+)
+from tests.e2e.website import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.cluster.node.kit import Kit
+    from tests.cluster.node.node import OneNode
+
+pytestmark = pytest.mark.usefixtures("_operators")
+
+POOL = "east"
+PODS = ("probepool-east-0-0", "probepool-east-1-0")
+CHECKS = tuple(f"page-{number}" for number in range(6))
+NAMESPACE = "shop"
+SITES = 3
+PLAN = "/etc/pollwatch/plan"
+
+
+@pytest.fixture(scope="module")
+def _operators(node: OneNode, kit: Kit) -> Iterator[None]:
+    """Two operators, one of which leads."""
+    node.kubectl("apply", "--server-side", "-f", str(TREE / "manifests" / "install-pools.yaml"))
+    node.kubectl("rollout", "status", "deployment/pollwatch", f"--namespace={SYSTEM}", "--timeout=90s")
+    yield
+    listing = node.kubectl("get", "probepools,checks,leases", "--all-namespaces", "--output=yaml")
+    (kit.folder / "pools.yaml").write_text(listing, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def site(node: OneNode, _operators: None) -> Site:
+    """A site of three pods, and the pool of two workers that watches it by several Checks."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    node.admin.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE, "labels": labels}})
+    site = Site(node=node, namespace=NAMESPACE, replicas=SITES)
+    site.start()
+    node.admin.apply([pool(POOL, replicas=len(PODS), labels={"location": "halifax"})])
+    node.admin.apply([check(name, site.url, pool=POOL) for name in CHECKS], namespace=NAMESPACE)
+    for name in CHECKS:
+        wait_for_verdict(node, NAMESPACE, name, "Up", f"{SITES}/{SITES}")
+    return site
+
+
+@pytest.fixture
+def spare(node: OneNode) -> Iterator[str]:
+    """The name of a pool that is gone after the test."""
+    yield "spare"
+    delete_pool(node, "spare")
+
+
+def _pod(node: OneNode, name: str) -> dict[str, str]:
+    """Uid, address and readiness of a worker's pod; empty while it is not there."""
+    try:
+        found = node.admin.get(f"/api/v1/namespaces/{SYSTEM}/pods/{name}")
+    except ApiError:
+        return {}
+    conditions = {each["type"]: each["status"] for each in found["status"].get("conditions", [])}
+    return {
+        "uid": found["metadata"]["uid"],
+        "address": found["status"].get("podIP", ""),
+        "ready": conditions.get("Ready", "False"),
+    }
+
+
+@pytest.mark.usefixtures("site")
+def test_workers_run_where_pods_are_restricted_and_hold_no_credentials(node: OneNode) -> None:
+    namespace = node.admin.get(f"/api/v1/namespaces/{SYSTEM}")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+    wait_for_pool(node, POOL, "Ready", "Ready")
+
+    for pod in PODS:
+        assert _pod(node, pod)["ready"] == "True"
+        assert in_worker(node, pod, "sh", "-c", "ls /var/run/secrets 2>/dev/null | wc -l").strip() == "0"
+        assert (
+            in_worker(node, pod, "sh", "-c", "touch /tmp/file 2>&1 || true")
+            .strip()
+            .endswith("Read-only file system")
+        )
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("shard", range(len(PODS)))
+def test_a_worker_has_the_plan_of_its_shard_from_a_volume_that_the_kubelet_mounts(
+    node: OneNode, shard: int
+) -> None:
+    secret = node.admin.get(f"/api/v1/namespaces/{SYSTEM}/secrets/probepool-{POOL}-{shard}-plan")
+    header = json.loads(base64.b64decode(secret["data"]["plan.json"]))
+
+    read = partial(in_worker, node, PODS[shard], "cat", f"{PLAN}/plan.json")
+    wait_until(lambda: json.loads(read()) == header, what="the Secret's plan in the volume")
+
+    assert header["worker"] == f"{POOL}-{shard}"
+    assert in_worker(node, PODS[shard], "ls", PLAN).split() == ["keys.json", "part-000", "plan.json"]
+
+
+@pytest.mark.usefixtures("site")
+def test_kubectl_shows_checks_and_pools_to_who_is_on_call(node: OneNode) -> None:
+    wait_for_pool(node, POOL, "Delivered", "Delivered")
+    wait_until(
+        lambda: status_of_pool(node, POOL).get("targets") == SITES * len(CHECKS),
+        what="the numbers of the pool",
+        within_seconds=90,
+    )
+
+    checks = node.kubectl("get", "checks", "--all-namespaces", "--no-headers").splitlines()
+    pools = node.kubectl("get", "probepools", POOL, "--no-headers").split()
+
+    assert [line.split()[:4] for line in checks] == [
+        [NAMESPACE, name, "Up", f"{SITES}/{SITES}"] for name in CHECKS
+    ]
+    assert pools[:5] == [POOL, "True", f"{len(PODS)}/{len(PODS)}", str(len(CHECKS)), str(SITES * len(CHECKS))]
+
+
+@pytest.mark.usefixtures("site")
+def test_series_say_from_which_pool_and_place_they_are(node: OneNode) -> None:
+    texts = [
+        httpx.get(f"http://{_pod(node, pod)['address']}:9877/metrics", trust_env=False).text for pod in PODS
+    ]
+
+    series = [line for text in texts for line in text.splitlines() if line.startswith("probe_success{")]
+    assert len(series) == SITES * len(CHECKS)
+    assert all('pool="east"' in line and 'location="halifax"' in line for line in series)
+    # Both have a share.
+    assert all("probe_success{" in text for text in texts)
+
+
+@pytest.mark.usefixtures("site")
+def test_a_pool_has_a_service_a_disruption_budget_and_a_network_policy(node: OneNode) -> None:
+    found = owned_by(node, POOL)
+
+    for kind in ("Service", "PodDisruptionBudget", "NetworkPolicy"):
+        assert f"{kind}/probepool-{POOL}" in found
+    for shard in range(len(PODS)):
+        assert f"StatefulSet/probepool-{POOL}-{shard}" in found
+    budget = node.admin.get(f"/apis/policy/v1/namespaces/{SYSTEM}/poddisruptionbudgets/probepool-{POOL}")
+    assert budget["status"]["currentHealthy"] == len(PODS)
+
+
+def test_one_backend_that_fails_makes_its_checks_degraded_until_it_is_mended(
+    node: OneNode, site: Site
+) -> None:
+    site.answer(1, 500)
+    for name in CHECKS:
+        status = wait_for_verdict(node, NAMESPACE, name, "Degraded", f"{SITES - 1}/{SITES}")
+        assert (status["reason"], status["address"]) == ("UnexpectedStatus", site.address(1))
+
+    site.answer(1, 200)
+
+    for name in CHECKS:
+        wait_for_verdict(node, NAMESPACE, name, "Up", f"{SITES}/{SITES}")
+
+
+def test_a_worker_that_is_killed_probes_again_by_the_plan_in_its_volume(node: OneNode, site: Site) -> None:
+    before = _pod(node, PODS[0])
+
+    node.kubectl("delete", "pod", PODS[0], f"--namespace={SYSTEM}", "--grace-period=0", "--force")
+
+    def is_back() -> bool:
+        pod = _pod(node, PODS[0])
+        return pod.get("ready") == "True" and pod["uid"] != before["uid"]
+
+    wait_until(is_back, what="another pod of the worker", within_seconds=90)
+    asked = site.asked(0)
+    # Each Check asks once a second, and all of them are asked for by now.
+    wait_until(lambda: site.asked(0) >= asked + 2 * len(CHECKS), what="every Check to be probed again")
+    site.answer(2, 500)
+    for name in CHECKS:
+        wait_for_verdict(node, NAMESPACE, name, "Degraded", f"{SITES - 1}/{SITES}")
+    site.answer(2, 200)
+    for name in CHECKS:
+        wait_for_verdict(node, NAMESPACE, name, "Up", f"{SITES}/{SITES}")
+
+
+def test_another_operator_leads_when_the_leader_is_deleted_and_changes_still_land(
+    node: OneNode, site: Site
+) -> None:
+    first = leader(node)
+    assert first
+
+    node.kubectl("delete", "pod", first, f"--namespace={SYSTEM}", "--wait=false")
+
+    wait_until(lambda: leader(node) not in {"", first}, what="another leader", within_seconds=60)
+    node.admin.apply([check("later", site.url, pool=POOL)], namespace=NAMESPACE)
+    wait_for_verdict(node, NAMESPACE, "later", "Up", f"{SITES}/{SITES}")
+    site.answer(0, 503)
+    wait_for_verdict(node, NAMESPACE, "later", "Degraded", f"{SITES - 1}/{SITES}")
+    site.answer(0, 200)
+    wait_for_verdict(node, NAMESPACE, "later", "Up", f"{SITES}/{SITES}")
+    node.kubectl("delete", "check", "later", f"--namespace={NAMESPACE}")
+
+
+def test_a_pool_whose_image_cannot_be_had_says_so(node: OneNode, spare: str) -> None:
+    image = "localhost/not-there:1"
+
+    node.admin.apply([pool(spare, template={"image": image, "imagePullPolicy": "Never"})])
+
+    assert image in wait_for_pool(node, spare, "Ready", "ImageUnavailable")["message"]
+
+
+def test_a_pool_that_no_node_can_run_says_so(node: OneNode, spare: str) -> None:
+    node.admin.apply([pool(spare, template={"nodeSelector": {"example.com/place": "the-moon"}})])
+
+    message = wait_for_pool(node, spare, "Ready", "Unschedulable")["message"]
+
+    assert "node selector" in message or "nodeSelector" in message
+
+
+@pytest.mark.usefixtures("site")
+def test_a_pool_that_is_deleted_leaves_nothing_and_its_checks_keep_what_was_known(node: OneNode) -> None:
+    name = CHECKS[0]
+    before = status_of(node, NAMESPACE, name)
+
+    delete_pool(node, POOL)
+
+    path = f"/apis/pollwatch.dev/v1alpha1/namespaces/{NAMESPACE}/checks/{name}"
+    condition = wait_for_condition(node, path, "Accepted", "PoolNotFound")
+    assert (condition["status"], POOL in condition["message"]) == ("False", True)
+    after = status_of(node, NAMESPACE, name)
+    kept = ("verdict", "targets", "lastTransitionTime")
+    assert {field: after[field] for field in kept} == {field: before[field] for field in kept}
