@@ -71,6 +71,15 @@ def test_a_pool_that_can_reach_nothing_is_a_warning() -> None:
     )
 
 
+def test_a_pool_that_opens_everything_is_a_warning() -> None:
+    result = validate("-", text=POOL + "spec: {egress: {allow: [{cidrs: [10.0.0.0/8, '::/0']}]}}\n")
+
+    assert (result.exit_code, result.stdout) == (0, "1 ProbePool is valid, with 1 warning\n")
+    assert result.stderr.startswith(
+        "warning: <stdin>:4: spec.egress.allow[0].cidrs[1]: opens metadata services,"
+    )
+
+
 def test_a_check_that_a_pool_in_the_files_does_not_let_probe_is_an_error() -> None:
     check = (FOLDER / "good" / "pools-without-quorum.yaml").read_text(encoding="utf-8")
     pools = (

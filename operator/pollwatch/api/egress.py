@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from pollwatch.api.base import Model
+from pollwatch.api.hosts import PORT
 from pollwatch.api.lists import atomic, distinct
 from pollwatch.api.rules import Pattern, Rule, Unique, cel_literal, implied, matcher, matching
 
@@ -49,8 +50,7 @@ Cidr = Annotated[
     ),
 ]
 
-_PORT = "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-_RANGE = f"^{_PORT}-{_PORT}$"
+_RANGE = f"^{PORT}-{PORT}$"
 _is_range = matcher(_RANGE)
 
 
@@ -62,7 +62,7 @@ def _ascends(text: str) -> bool:
 Ports = Annotated[
     str,
     Field(max_length=11),
-    matching(f"^{_PORT}(?:-{_PORT})?$", "must be a port such as '443' or a range such as '8000-8999'"),
+    matching(f"^{PORT}(?:-{PORT})?$", "must be a port such as '443' or a range such as '8000-8999'"),
     Rule(
         cel=f"!self.matches({cel_literal(_RANGE)}) || int(self.split('-')[0]) <= int(self.split('-')[1])",
         holds=_ascends,
@@ -87,7 +87,6 @@ HostPattern = Annotated[
     ),
 ]
 
-
 _LISTS = ("cidrs", "ports", "hosts")
 
 
@@ -102,30 +101,15 @@ class EgressRule(Model):
         ),
     )
 
-    cidrs: Annotated[
-        tuple[Cidr, ...],
-        distinct(most=32),
-        Unique("CIDR"),
-    ] = ()
+    cidrs: Annotated[tuple[Cidr, ...], distinct(most=32), Unique("CIDR")] = ()
     """Networks, such as `10.0.0.0/8`. The address that is connected to must be in one of them."""
-    ports: Annotated[
-        tuple[Ports, ...],
-        distinct(most=32),
-        Unique("port"),
-    ] = ()
+    ports: Annotated[tuple[Ports, ...], distinct(most=32), Unique("port")] = ()
     """Ports and ranges of them, such as `"443"` and `"8000-8999"`."""
-    hosts: Annotated[
-        tuple[HostPattern, ...],
-        distinct(most=32),
-        Unique("host"),
-    ] = ()
+    hosts: Annotated[tuple[HostPattern, ...], distinct(most=32), Unique("host")] = ()
     """Names of hosts, such as `www.example.org`, and `*.example.org` for all names below it."""
 
 
-EgressRules = Annotated[
-    tuple[EgressRule, ...],
-    atomic(most=MAX_RULES),
-]
+EgressRules = Annotated[tuple[EgressRule, ...], atomic(most=MAX_RULES)]
 
 
 class Egress(Model):
@@ -134,6 +118,7 @@ class Egress(Model):
     default: Literal["Allow", "Deny"] = "Allow"
     """What becomes of connections that no rule speaks of."""
     allow: EgressRules = ()
-    """Connections that are allowed."""
+    """Connections that are allowed. A rule with `cidrs` opens the protected addresses that are in them,
+    too: `0.0.0.0/0` opens all."""
     deny: EgressRules = ()
     """Connections that are refused, whatever else is said."""

@@ -11,7 +11,7 @@ _DNS_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _DNS_NAME = rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*\.?"
 """A host name (RFC 1123, and the underscore that DNS allows); an IPv4 address is spelled like one."""
 _HOST = rf"(?:\[[0-9A-Fa-f:]+\]|{_DNS_NAME})"
-_PORT = "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+PORT = "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 
 _NO_HOST = (
@@ -78,7 +78,7 @@ HttpUrl = Annotated[
     ),
     not_matching(r"#", "must not hold a fragment (#...); it is never sent to a server, remove it"),
     implied(_AUTHORITY, rf"^[^/]+//{_HOST}(?:[:/?]|$)", _NO_HOST),
-    implied(rf"^[^/]+//{_HOST}:[^/?#@]*(?:[/?]|$)", rf"^[^/]+//{_HOST}:{_PORT}(?:[/?]|$)", _BAD_PORT),
+    implied(rf"^[^/]+//{_HOST}:[^/?#@]*(?:[/?]|$)", rf"^[^/]+//{_HOST}:{PORT}(?:[/?]|$)", _BAD_PORT),
     *_host_rules(before="^[^/]+//", after="(?::[0-9]+)?(?:[/?]|$)"),
 ]
 """An absolute URL that can be probed."""
@@ -88,7 +88,7 @@ HostPort = Annotated[
     Field(max_length=261),
     matching(_HOST_AND_DIGITS, "must be host:port, such as 'db.example.org:5432' or '[::1]:5432'"),
     implied(_HOST_AND_DIGITS, f"^{_HOST}:", _NO_HOST),
-    implied(_HOST_AND_DIGITS, f":{_PORT}$", _BAD_PORT),
+    implied(_HOST_AND_DIGITS, f":{PORT}$", _BAD_PORT),
     *_host_rules(before="^", after=":[0-9]+$"),
 ]
 """A host and a port; an IPv6 address stands in brackets."""

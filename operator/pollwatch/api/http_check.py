@@ -117,21 +117,11 @@ class ResponseHeaderRule(Model):
 class Expectation(Model):
     """What the answer must be for the probe to succeed."""
 
-    statuses: Annotated[
-        tuple[StatusPattern, ...],
-        distinct(most=20, least=1),
-        Unique("status"),
-    ] = ("2xx",)
+    statuses: Annotated[tuple[StatusPattern, ...], distinct(most=20, least=1), Unique("status")] = ("2xx",)
     """Accepted status codes (`204`) and classes of them (`2xx`)."""
-    body: Annotated[
-        tuple[BodyRule, ...],
-        atomic(most=16),
-    ] = ()
+    body: Annotated[tuple[BodyRule, ...], atomic(most=16)] = ()
     """Rules for the decoded body. All must hold."""
-    headers: Annotated[
-        tuple[ResponseHeaderRule, ...],
-        atomic(most=16),
-    ] = ()
+    headers: Annotated[tuple[ResponseHeaderRule, ...], atomic(most=16)] = ()
     """Rules for the headers of the answer. All must hold."""
     max_body_bytes: Annotated[
         int, Field(ge=1, le=16 * 1024 * 1024, json_schema_extra={"format": "int32"})

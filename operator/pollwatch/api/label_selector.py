@@ -77,10 +77,7 @@ class LabelExpression(Model):
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
     """`In`: the label is there and has one of `values`. `NotIn`: it is not there, or has none of them.
     `Exists`, `DoesNotExist`: it is there, or is not, whatever its value."""
-    values: Annotated[
-        tuple[LabelValue, ...],
-        atomic(most=64),
-    ] = ()
+    values: Annotated[tuple[LabelValue, ...], atomic(most=64)] = ()
     """Values for `In` and `NotIn`."""
 
     def holds_for(self, labels: Mapping[str, str]) -> bool:
@@ -101,10 +98,7 @@ class LabelSelector(Model):
 
     match_labels: Labels = Field(default_factory=dict)
     """Labels that must be there with these values."""
-    match_expressions: Annotated[
-        tuple[LabelExpression, ...],
-        atomic(most=16),
-    ] = ()
+    match_expressions: Annotated[tuple[LabelExpression, ...], atomic(most=16)] = ()
     """Statements about labels, all of which must hold."""
 
     def selects(self, labels: Mapping[str, str]) -> bool:

@@ -140,10 +140,7 @@ class KeyToPath(Model):
     """Path of the file, below the volume."""
 
 
-KeysToPaths = Annotated[
-    tuple[KeyToPath, ...],
-    atomic(most=32),
-]
+KeysToPaths = Annotated[tuple[KeyToPath, ...], atomic(most=32)]
 
 
 class ConfigMapVolume(Model):
@@ -254,48 +251,26 @@ class PodTemplate(Model):
     """Image of the worker. When it is not set: that of the operator."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """When the image is pulled. When it is not set: as Kubernetes does."""
-    image_pull_secrets: Annotated[
-        tuple[PullSecret, ...],
-        keyed("name", most=8),
-        Unique("name", field="name"),
-    ] = ()
+    image_pull_secrets: Annotated[tuple[PullSecret, ...], keyed("name", most=8), Unique.by("name")] = ()
     """Secrets with credentials for the image's registry."""
     resources: Resources | None = None
     """What a worker asks for and may use. When it is not set: the operator's own proposal."""
     node_selector: Labels = Field(default_factory=dict)
     """Labels of the nodes that workers may run on."""
-    tolerations: Annotated[
-        tuple[Toleration, ...],
-        atomic(most=16),
-    ] = ()
+    tolerations: Annotated[tuple[Toleration, ...], atomic(most=16)] = ()
     """Taints of nodes that do not keep workers away."""
     affinity: Opaque | None = None
     """Which nodes and which neighbours are preferred or needed: `affinity` of a pod."""
-    topology_spread_constraints: Annotated[
-        tuple[Opaque, ...],
-        atomic(most=8),
-    ] = ()
+    topology_spread_constraints: Annotated[tuple[Opaque, ...], atomic(most=8)] = ()
     """How workers are spread over zones and nodes: `topologySpreadConstraints` of a pod. When there are
     none: over nodes, where that is possible."""
     priority_class_name: ObjectName | None = None
     """PriorityClass of the workers' pods."""
-    volumes: Annotated[
-        tuple[Volume, ...],
-        keyed("name", most=8),
-        Unique("name", field="name"),
-    ] = ()
+    volumes: Annotated[tuple[Volume, ...], keyed("name", most=8), Unique.by("name")] = ()
     """Files for the workers, such as bundles of certificates."""
-    volume_mounts: Annotated[
-        tuple[VolumeMount, ...],
-        keyed("mountPath", most=8),
-        Unique("mountPath", field="mountPath"),
-    ] = ()
+    volume_mounts: Annotated[tuple[VolumeMount, ...], keyed("mountPath", most=8), Unique.by("mountPath")] = ()
     """Where the files are."""
-    env: Annotated[
-        tuple[EnvironmentVariable, ...],
-        keyed("name", most=32),
-        Unique("name", field="name"),
-    ] = ()
+    env: Annotated[tuple[EnvironmentVariable, ...], keyed("name", most=32), Unique.by("name")] = ()
     """Environment variables, such as `SSL_CERT_FILE`."""
     labels: Annotated[
         Labels,

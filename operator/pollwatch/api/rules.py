@@ -11,7 +11,7 @@ field's value; or in the `rules` of a `Model`, where it judges fields against ea
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import re2
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -111,6 +111,11 @@ class Unique:
     """What an item is to its author: `port`."""
     field: str | None = None
     """The field by which items are told apart, as documents spell it; `None`: the items themselves."""
+
+    @classmethod
+    def by(cls, field: str) -> Self:
+        """Tell items apart by a field that its author knows by its name."""
+        return cls(field, field)
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
