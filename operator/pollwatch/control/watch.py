@@ -30,6 +30,10 @@ IDENTITY = Identity("pollwatch")
 """For peering, which is not used. kopf would ask for the name of our user, which a container may not have.
 The type is not exported, although `kopf.operator` takes one."""
 
+CLOSING = 0.25
+"""Seconds for connections to be closed: with TLS that takes a few more turns of the event loop
+(https://docs.aiohttp.org/en/stable/client_advanced.html#graceful-shutdown)."""
+
 LOGIN_LIFETIME = timedelta(minutes=10)
 """How long credentials are used before they are asked for again: tokens of Pods are rotated."""
 
@@ -181,6 +185,7 @@ class _Session:
             namespaces=self._namespaces,
             stop_flag=self._stop,
         )
+        await asyncio.sleep(CLOSING)
 
 
 def _settings(resources: Sequence[Resource]) -> kopf.OperatorSettings:

@@ -66,7 +66,11 @@ def test_a_pod_of_a_node_out_of_reach_may_still_probe() -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [pod("Pending"), pod(container=waiting("CrashLoopBackOff")), pod(container={"state": {"terminated": {}}})],
+    [
+        pod("Pending"),
+        pod(container=waiting("CrashLoopBackOff")),
+        pod(container={"state": {"terminated": {}}}),
+    ],
     ids=["pending", "crash loop", "ended"],
 )
 def test_where_no_process_runs_that_is_certain(document: dict[str, Any]) -> None:
@@ -100,7 +104,9 @@ def test_an_image_that_cannot_be_had_is_named(reason: str) -> None:
 
 
 def test_a_missing_secret_of_the_template_is_told() -> None:
-    found = problem(pod("Pending", container=waiting("CreateContainerConfigError", 'secret "proxy" not found')))
+    found = problem(
+        pod("Pending", container=waiting("CreateContainerConfigError", 'secret "proxy" not found'))
+    )
     assert found.reason is PoolReadyReason.WORKERS_FAILING
     assert 'secret "proxy" not found' in found.message
     assert "env or volumes in spec.template" in found.message
