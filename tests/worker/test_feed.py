@@ -109,3 +109,40 @@ async def test_a_reader_that_gives_up_does_not_disturb_the_others() -> None:
 def test_sizes_below_one_are_refused(capacity: int, limit: int) -> None:
     with pytest.raises(ValueError, match="must be at least 1, got 0"):
         Feed(capacity=capacity).read(0, limit)
+
+
+@given(
+    script=st.lists(st.booleans(), max_size=40),
+    capacity=st.integers(1, 20),
+    limit=st.integers(1, 20),
+)
+def test_notices_move_the_cursor_and_are_no_states(script: list[bool], capacity: int, limit: int) -> None:
+    feed = Feed(capacity=capacity)
+    for number, is_state in enumerate(script, 1):
+        if is_state:
+            feed.publish(make_state(number))
+        else:
+            feed.notice()
+    kept = [number for number, is_state in enumerate(script, 1) if is_state][-capacity:]
+    kept = [number for number in kept if number > len(script) - capacity]
+    cursor, seen = max(0, len(script) - capacity), []
+    while cursor != feed.cursor:
+        page = feed.read(cursor, limit)
+        assert page.cursor > cursor
+        assert page.lost == 0
+        seen += [entry.cursor for entry in page.entries]
+        cursor = page.cursor
+    assert seen == kept
+    states, lost = feed.since(0)
+    assert [state.at for state in states] == kept
+    assert lost == max(0, len(script) - capacity)
+    assert len(feed) == min(len(script), capacity)
+
+
+async def test_a_notice_wakes_who_waits() -> None:
+    feed = filled(3)
+    waiting = asyncio.create_task(feed.wait(3))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    feed.notice()
+    await asyncio.wait_for(waiting, 30)

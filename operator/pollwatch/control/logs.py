@@ -8,13 +8,12 @@ import logging
 import queue
 from collections.abc import Iterator
 from contextlib import contextmanager
-from logging.handlers import QueueHandler, QueueListener
+from logging.handlers import QueueListener
 from typing import TextIO
 
 import structlog
 
-BACKLOG = 10_000
-"""Lines that wait for a slow reader; more are dropped, and counted."""
+from pollwatch.worker.logs import BACKLOG, Backlog
 
 _QUIET = {
     # Its word for each request that is tried again is ERROR; what matters is told by our own loggers.
@@ -40,6 +39,7 @@ def logs_to(stream: TextIO) -> Iterator[None]:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -50,7 +50,7 @@ def logs_to(stream: TextIO) -> Iterator[None]:
         cache_logger_on_first_use=False,
     )
     lines: queue.Queue[logging.LogRecord] = queue.Queue(BACKLOG)
-    handler = _Backlog(lines)
+    handler = Backlog(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared, processors=_rendering(colours=stream.isatty())
@@ -76,22 +76,3 @@ def _rendering(*, colours: bool) -> list[structlog.types.Processor]:
         plain = structlog.dev.plain_traceback
         return [clean, structlog.dev.ConsoleRenderer(exception_formatter=plain, pad_event_to=40)]
     return [clean, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-
-
-class _Backlog(QueueHandler):
-    """Lines that are to be written; waits for nobody."""
-
-    def __init__(self, lines: queue.Queue[logging.LogRecord]) -> None:
-        super().__init__(lines)
-        self._dropped = 0
-
-    def enqueue(self, record: logging.LogRecord) -> None:
-        """Add a line, or count it if there is no room."""
-        try:
-            self.queue.put_nowait(record)
-        except queue.Full:
-            self._dropped += 1
-            return
-        if self._dropped:
-            dropped, self._dropped = self._dropped, 0
-            structlog.get_logger("pollwatch.logs").warning("log lines were dropped", lines=dropped)
