@@ -246,6 +246,41 @@ def test_the_api_server_fills_in_the_defaults_of_a_pool_that_we_fill_in(control_
     assert parse_pool(stored).spec == parse_pool(document).spec
 
 
+def test_a_pool_as_large_as_it_may_be_is_judged_within_what_the_api_server_spends_on_rules(
+    control_plane: ControlPlane,
+) -> None:
+    rules = [
+        {
+            "cidrs": [f"2001:db8:{rule:x}:{number:x}::/64" for number in range(32)],
+            "ports": [f"{10000 + number}-{20000 + number}" for number in range(32)],
+            "hosts": [f"*.{'.'.join(['label' * 12] * 4)}.n{number}" for number in range(32)],
+        }
+        for rule in range(32)
+    ]
+    expressions = [
+        {
+            "key": f"{'k' * 250}/{'k' * 61}{number:02}",
+            "operator": "In",
+            "values": [f"v{n}" for n in range(64)],
+        }
+        for number in range(16)
+    ]
+    labels = {f"{'l' * 250}/{'l' * 61}{number:02}": "v" * 63 for number in range(32)}
+    document = pool_document(
+        egress={"allow": rules, "deny": rules},
+        allowedNamespaces={"matchLabels": labels, "matchExpressions": expressions},
+        template={
+            "labels": labels,
+            "annotations": labels,
+            "nodeSelector": labels,
+            "env": [{"name": f"{'E' * 126}{number:02}", "value": "v" * 4096} for number in range(32)],
+        },
+    )
+
+    taken = control_plane.admin.post(f"{API}/probepools", document, dryRun="All", fieldValidation="Strict")
+    assert parse_pool(taken).spec == parse_pool(document).spec
+
+
 def as_kubectl_gets_it(control_plane: ControlPlane, path: str) -> dict[str, Any]:
     """The table that `kubectl get` prints."""
     answer = httpx.get(
