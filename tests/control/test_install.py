@@ -31,12 +31,16 @@ def one_of(install: Install, kind: str) -> dict[str, Any]:
 
 @pytest.fixture
 def installed(control_plane: ControlPlane) -> Iterator[ControlPlane]:
-    """A control plane from which the admission policy goes again: other tests do without."""
+    """A control plane from which goes again what pools need: other tests do without these rights."""
     yield control_plane
     admin = control_plane.admin
-    for policy in documents_in(MANIFESTS / "admission"):
+    stays = {(one["kind"], one["metadata"]["name"]) for one in documents_of(EMBEDDED)}
+    for document in reversed(documents_of(POOLS)):
+        identity = document["kind"], document["metadata"]["name"]
+        if identity in stays or document["kind"] == "CustomResourceDefinition":
+            continue
         try:
-            admin.delete(admin.path_of(policy))
+            admin.delete(admin.path_of(document))
         except ApiError as error:
             if error.status != 404:
                 raise
