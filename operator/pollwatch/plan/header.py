@@ -1,6 +1,7 @@
 """The header of an encoded Plan: whose it is, and what the payload must be."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -142,6 +143,6 @@ def _document(header: Header) -> dict[str, Any]:
     return {"format": header.format, **_CODEC.write(header)}
 
 
-def _digest(document: dict[str, Any]) -> str:
+def _digest(document: Mapping[str, Any]) -> str:
     content = {name: value for name, value in document.items() if name not in ("digest", "revision")}
     return hashlib.sha256(write_json(content, canonical=True)).hexdigest()
