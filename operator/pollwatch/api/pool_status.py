@@ -74,7 +74,7 @@ class WorkerStatus(Model):
 
 
 class ProbePoolStatus(Model):
-    """What the operator found. It is written when something changes, and numbers at most once a minute."""
+    """What the operator found. It is written when something changes; what always moves, once a minute."""
 
     observed_generation: Int64 | None = None
     """The `metadata.generation` that this status was found for."""
@@ -95,7 +95,7 @@ class ProbePoolStatus(Model):
     utilisation_percent: Int32 | None = None
     """How much of one core the busiest worker uses, in percent."""
     lateness_milliseconds: Int32 | None = None
-    """How late probes start on the latest worker: the 99th percentile of the last minute."""
+    """How late probes start where they are latest: the 99th percentile of a worker's last minute."""
     reason: Annotated[str, Field(max_length=64)] | None = None
     """Why the first of the conditions that is not well is so, in one word; absent when all are well."""
     message: Annotated[str, Field(max_length=_MOST_WORDS)] | None = None
