@@ -8,11 +8,11 @@ seconds; and of those that go to one destination 50 a second, one after the othe
 **After a restart.** The entries of a process that takes over from one that died are not new, and
 extra starts for all of them would be a burst. So with a period of up to 30 seconds an entry goes
 on at its slots: it starts within one period anyhow, and the load is the steady one from the first
-moment. What was missed meanwhile is made up for: each slot of the last 10 seconds (or half
-period, where that is shorter) before the restart is started once, that much later. Where the
-process was away for no longer, no two starts of an entry are further apart than a period and
-that much; and no destination gets more than twice its steady rate. Longer periods are treated as
-new: their first starts come within 20 seconds.
+moment. What was missed meanwhile is made up for, the latest slot first: one that passed `t`
+seconds ago, up to a third of a period, is started in `t` seconds. Whatever a process missed that
+was away for two seconds is thus made up for two seconds after its start, no destination gets more
+than twice its steady rate, and no gap is longer than a period and twice the time away. Longer
+periods are treated as new: their first starts come within 20 seconds.
 """
 
 from collections import Counter
@@ -24,8 +24,8 @@ FIRST_STARTS_WITHIN = 20.0
 more may have to wait."""
 SHORT_PERIOD = 30.0
 """Up to here, seconds, an entry is not started ahead of its slots after a restart."""
-MADE_UP_FOR = 10.0
-"""How far back, seconds, the slots before a restart are started after it."""
+MADE_UP_FOR = 1 / 3
+"""How far back, as a share of the period, the slots before a restart are started after it."""
 
 
 class FirstStart(Enum):
@@ -73,9 +73,9 @@ def goes_on_at_its_slots(period: float) -> bool:
     return period <= SHORT_PERIOD
 
 
-def made_up_after(period: float) -> float:
-    """Give how many seconds after a slot that a restart may have missed it is started after all."""
-    return min(period / 2, MADE_UP_FOR)
+def is_made_up_for(age: float, period: float) -> bool:
+    """Whether a slot so many seconds before a restart is started so many seconds after it."""
+    return age < period * MADE_UP_FOR
 
 
 def _count_down(counter: Counter[str], key: str) -> None:

@@ -26,7 +26,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from pollwatch.worker.first_starts import FirstStart, FirstStarts, goes_on_at_its_slots, made_up_after
+from pollwatch.worker.first_starts import FirstStart, FirstStarts, goes_on_at_its_slots, is_made_up_for
 from pollwatch.worker.tenants import Tenant, Tenants
 
 LATEST_START = 0.25
@@ -205,11 +205,14 @@ class Timetable(Generic[W]):
             destination=destination,
         )
         entry.origin = entry.due = self._next_slot(entry, now)
+        if first is FirstStart.RESUMED and not goes_on_at_its_slots(period):
+            first = FirstStart.SOON
         ahead = self._first_start(entry, first, phase.turn, now)
         if ahead < entry.origin:
             entry.slot = _FIRST
             entry.due = ahead
-            self._keep_distance(entry)
+            if first is FirstStart.SOON:
+                self._keep_distance(entry)
             self._first_starts.expect(tenant, destination)
         self._size += 1
         self._rate += 1 / period
@@ -364,9 +367,9 @@ class Timetable(Generic[W]):
         """Give when an entry is to be started ahead of its slots; after them or never: infinity."""
         if first is FirstStart.AT_SLOT:
             return math.inf
-        if first is FirstStart.RESUMED and goes_on_at_its_slots(entry.period):
-            made_up = entry.origin - entry.period + made_up_after(entry.period)
-            return made_up if made_up > now else math.inf
+        if first is FirstStart.RESUMED:
+            age = now - (entry.origin - entry.period)
+            return now + age if is_made_up_for(age, entry.period) else math.inf
         return now + self._first_starts.delay(entry.tenant.name, entry.destination, turn=turn)
 
     def _keep_distance(self, entry: Entry[W]) -> None:
