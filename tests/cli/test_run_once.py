@@ -25,6 +25,19 @@ async def test_all_up_is_exit_code_0(place: Place, checks: Path) -> None:
     assert "1 Check: 1 Up" in done.out
 
 
+async def test_a_check_that_names_pools_is_probed_from_here_and_that_is_told_beside_the_document(
+    place: Place, checks: Path
+) -> None:
+    (checks / "a.yaml").write_text(place.check(pools="[east, west]", quorum=2))
+    done = await pollwatch("run", checks, "--once", "-o", "json", "--hosts", place.hosts)
+
+    assert done.code == 0
+    assert json.loads(done.out)["verdict"] == "Up"
+    assert done.err == (
+        "without a cluster there are no pools: every Check is probed from here, whatever pool it names\n"
+    )
+
+
 async def test_one_bad_server_is_exit_code_1_and_is_named(place: Place, checks: Path) -> None:
     bad = place.site.addresses[-1]
     place.site.break_server(bad)
