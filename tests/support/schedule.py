@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
+from pollwatch.worker.entry import Entry
 from pollwatch.worker.first_starts import FirstStart
 from pollwatch.worker.schedule import Job, Schedule
-from pollwatch.worker.timetable import Entry
 from tests.support.clock import FakeClock, run_in_fake_time
 from tests.support.starts import StartLog
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from pollwatch.worker.entry import Entry
 from pollwatch.worker.first_starts import FIRST_STARTS_WITHIN, FirstStart
 from pollwatch.worker.schedule import QUANTUM, TIMER_RESOLUTION
-from pollwatch.worker.timetable import Entry, MissedCause, Timetable
+from pollwatch.worker.timetable import MissedCause, Timetable
 from tests.support.schedule import ScheduleBench, ScriptedJob
 from tests.support.starts import StartLog
 
@@ -171,8 +172,8 @@ class AnyTimetable(RuleBasedStateMachine):
         super().__init__()
         self.now = 0.0
         self.table: Timetable[str] = Timetable(monotonic=0.0, unix=1e9, recorder=StartLog())
-        self.entries: list[Entry[str]] = []
-        self.running: list[Entry[str]] = []
+        self.entries = list[Entry[str]]()
+        self.running = list[Entry[str]]()
         self.added = 0
 
     @rule(seconds=st.floats(0.0, 30.0))

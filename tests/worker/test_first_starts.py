@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pollwatch.plan.checks import Resolve
+from pollwatch.worker.entry import Entry
 from pollwatch.worker.first_starts import (
     FIRST_STARTS_PER_SECOND,
     FIRST_STARTS_WITHIN,
@@ -15,7 +16,7 @@ from pollwatch.worker.first_starts import (
     SHORT_PERIOD,
     FirstStart,
 )
-from pollwatch.worker.timetable import Entry, Phase, Timetable
+from pollwatch.worker.timetable import Phase, Timetable
 from tests.support.plans import make_check
 from tests.support.starts import StartLog
 from tests.support.worker import WorkerBench

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pollwatch.worker.entry import Entry
 from pollwatch.worker.first_starts import FirstStart
-from pollwatch.worker.timetable import Entry, MissedCause, Phase, Timetable
+from pollwatch.worker.timetable import MissedCause, Phase, Timetable
 from tests.support.clock import ELECTION_NIGHT
 from tests.support.starts import StartLog
 

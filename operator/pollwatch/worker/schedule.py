@@ -11,9 +11,10 @@ from collections.abc import Awaitable
 from typing import Generic, Protocol, TypeVar
 
 from pollwatch.plan.clock import Clock
+from pollwatch.worker.entry import Entry
 from pollwatch.worker.first_starts import FirstStart
 from pollwatch.worker.pace import Pace
-from pollwatch.worker.timetable import Entry, StartRecorder, Timetable
+from pollwatch.worker.timetable import StartRecorder, Timetable
 
 QUANTUM = 0.005
 """Least time between two wake-ups, seconds: what grouping may add to lateness."""

@@ -9,10 +9,10 @@ from pollwatch.plan.samples import Sample
 from pollwatch.plan.states import Verdict
 from pollwatch.series.store import SeriesStore, TargetSeries
 from pollwatch.verdict.last_sample import Judge
+from pollwatch.worker.entry import Entry
 from pollwatch.worker.feed import Feed
 from pollwatch.worker.first_starts import FirstStart
 from pollwatch.worker.schedule import Job, Schedule
-from pollwatch.worker.timetable import Entry
 
 SampleListener = Callable[[Target, Sample, Verdict], None]
 """Is told of each sample and of the target's verdict after it. Must return at once."""

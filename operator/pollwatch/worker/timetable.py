@@ -26,8 +26,9 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from pollwatch.worker.entry import Entry
 from pollwatch.worker.first_starts import FirstStart, FirstStarts, goes_on_at_its_slots, is_made_up_for
-from pollwatch.worker.tenants import Tenant, Tenants
+from pollwatch.worker.tenants import Tenants
 
 LATEST_START = 0.25
 """How late a slot may be started, as a share of the period; then it is missed."""
@@ -76,57 +77,6 @@ class Phase(NamedTuple):
         """Hash an identity (BLAKE2b): the same in every process, on every machine."""
         digest = blake2b(identity.encode(), digest_size=8).digest()
         return cls(int.from_bytes(digest[:4], "big") / 2**32, int.from_bytes(digest[4:], "big") / 2**32)
-
-
-class Entry(Generic[W]):
-    """One thing that is done each period. Only its `Timetable` makes and changes it."""
-
-    __slots__ = (
-        "alive",
-        "destination",
-        "due",
-        "offset",
-        "origin",
-        "overlapped",
-        "parked",
-        "period",
-        "running",
-        "serial",
-        "slot",
-        "started_for",
-        "tenant",
-        "tolerance",
-        "work",
-    )
-
-    def __init__(
-        self, work: W, *, period: float, offset: float, tenant: "Tenant[Entry[W]]", destination: str | None
-    ) -> None:
-        self.work = work
-        self.tenant = tenant
-        self.destination = destination
-        self.period = period
-        self.tolerance = period * LATEST_START
-        self.offset = offset
-        """Of its slots into the period, as a share of it."""
-        self.origin = 0.0
-        """When slot 0 is, monotonic seconds."""
-        self.slot = 0
-        """Number of the next slot."""
-        self.due = 0.0
-        """When the next slot is, monotonic seconds."""
-        self.serial = 0
-        """Of its item in the heap; 0: it has none."""
-        self.started_for = -math.inf
-        """The slot it was last started for, monotonic seconds."""
-        self.running = False
-        """Whether it was started and has not finished."""
-        self.parked = False
-        """Whether its slot has come while it was running; it waits outside the heap."""
-        self.overlapped = False
-        """Whether its next slot was held up by the run before."""
-        self.alive = True
-        """Whether it is still in the timetable."""
 
 
 class Timetable(Generic[W]):
@@ -229,7 +179,6 @@ class Timetable(Generic[W]):
             return
         self._rate += 1 / period - 1 / entry.period
         entry.period = period
-        entry.tolerance = period * LATEST_START
         entry.origin = self._next_slot(entry, now)
         if entry.slot == _FIRST:
             self._keep_distance(entry)
@@ -241,7 +190,7 @@ class Timetable(Generic[W]):
             if entry.started_for > -math.inf:
                 earliest = entry.started_for + period / 2
                 away = math.ceil((earliest - entry.origin) / period) * period
-                if entry.origin + away >= now - entry.tolerance:
+                if entry.origin + away >= now - period * LATEST_START:
                     entry.origin += away
             self._move(entry, 0)
             entry.overlapped = False
@@ -334,14 +283,14 @@ class Timetable(Generic[W]):
         self._tenants.note_saturation(room - len(starts), now)
 
     def _is_too_late(self, entry: Entry[W], now: float) -> bool:
-        if now - entry.due <= entry.tolerance:
+        if now - entry.due <= entry.period * LATEST_START:
             return False
         waited_for_room = entry.due <= entry.tenant.saturated_at and not entry.overlapped
         return not waited_for_room
 
     def _skip(self, entry: Entry[W], now: float) -> None:
         """Give up the slots that are too late, and count them."""
-        in_time = math.ceil((now - entry.tolerance - entry.origin) / entry.period)
+        in_time = math.ceil((now - entry.origin) / entry.period - LATEST_START)
         slot = max(entry.slot + 1, in_time)
         cause = MissedCause.OVERLAP if entry.overlapped else MissedCause.LATE
         self._recorder.missed(cause, slot - entry.slot)
