@@ -1,105 +1,141 @@
-"""What is news, and that it is told once."""
+"""What is news, that it is told once, and that it waits for an API server that is away."""
 
+import asyncio
+import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from pollwatch.control.events import News, event_document, news
+import pytest
+
+from pollwatch.control.events import BACKLOG, CHECK_BURST, MOST_REFUSALS, Recorder
+from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.news import (
+    News,
+    admission_news,
+    event_document,
+    known_news,
+    silence_news,
+    turn_news,
+)
+from pollwatch.control.record import VerdictTurn
 from pollwatch.control.status import Admission, CheckStatus, desired_status
 from pollwatch.plan.checks import CheckKey
+from pollwatch.plan.clock import SystemClock
 from pollwatch.plan.samples import Reason
 from pollwatch.plan.states import CheckState, Verdict
+from tests.control.api_server import json_answer, refusal, sample, scripted_cluster
 from tests.control.documents import ACCEPTED, REJECTED
+from tests.support.sites import Answer, Site
+from tests.support.waiting import until
 
 KEY = CheckKey("public-sites", "front-page")
 NOW = 1_478_653_200.0
+SINCE = "2016-11-09T01:00:00.000000Z"
+
+UP, DEGRADED, DOWN, UNKNOWN = Verdict.UP, Verdict.DEGRADED, Verdict.DOWN, Verdict.UNKNOWN
 
 STATE = CheckState(
     key=KEY,
     uid="u",
     generation=1,
-    verdict=Verdict.UP,
-    previous=Verdict.UNKNOWN,
+    verdict=DEGRADED,
+    previous=UP,
     since=NOW,
     at=NOW,
     total=5,
-    up=5,
+    up=4,
+    reason=Reason.UNEXPECTED_STATUS,
+    address="192.0.2.1",
+    evidence="status 500, expected 2xx",
 )
 
 
-def status(
-    verdict: Verdict = Verdict.UP,
-    *,
-    up: int = 5,
-    admission: Admission = ACCEPTED,
-    held: CheckStatus | None = None,
-    reason: Reason | None = None,
-    evidence: str = "",
-) -> CheckStatus:
-    state = replace(STATE, verdict=verdict, up=up, reason=reason, address="192.0.2.1", evidence=evidence)
-    return desired_status(admission, state=state, held=held, patient=False, now=NOW)
+def turn(before: Verdict, after: Verdict, *, judged_before: bool = True) -> VerdictTurn:
+    return VerdictTurn(before, after, SINCE, "east", replace(STATE, verdict=after), judged_before)
 
 
-def told(before: CheckStatus | None, after: CheckStatus) -> list[tuple[str, bool]]:
-    return [(one.reason, one.warning) for one in news(KEY, "u", before, after)]
+def told(before: Verdict, after: Verdict, *, judged_before: bool = True) -> tuple[str, bool] | None:
+    said = turn_news(KEY, "u", turn(before, after, judged_before=judged_before), locations=1)
+    return (said.reason, said.warning) if said is not None else None
 
 
-def failing(verdict: Verdict, up: int) -> CheckStatus:
-    return status(verdict, up=up, reason=Reason.UNEXPECTED_STATUS, evidence="status 500, expected 2xx")
+def written(admission: Admission = ACCEPTED, held: CheckStatus | None = None) -> CheckStatus:
+    return desired_status(admission, found=(), held=held, now=NOW)
 
 
 def test_a_check_that_is_up_from_the_start_is_no_news() -> None:
-    assert told(None, status()) == []
+    assert told(UNKNOWN, UP, judged_before=False) is None
 
 
 def test_worse_is_a_warning_and_better_is_not() -> None:
-    up, degraded, down = status(), failing(Verdict.DEGRADED, 4), failing(Verdict.DOWN, 0)
-    assert told(up, degraded) == [("Degraded", True)]
-    assert told(degraded, down) == [("Down", True)]
-    assert told(down, degraded) == [("Degraded", False)]
-    assert told(degraded, up) == [("Up", False)]
+    assert told(UP, DEGRADED) == ("Degraded", True)
+    assert told(DEGRADED, DOWN) == ("Down", True)
+    assert told(DOWN, DEGRADED) == ("Degraded", False)
+    assert told(DEGRADED, UP) == ("Up", False)
 
 
 def test_a_check_that_is_down_from_the_start_is_news() -> None:
-    assert told(None, failing(Verdict.DOWN, 0)) == [("Down", True)]
-
-
-def test_that_counts_or_reasons_change_is_no_news() -> None:
-    assert told(failing(Verdict.DEGRADED, 4), failing(Verdict.DEGRADED, 3)) == []
+    assert told(UNKNOWN, DOWN, judged_before=False) == ("Down", True)
 
 
 def test_a_prober_that_cannot_see_is_told_and_so_is_the_end_of_it() -> None:
-    blind = status(Verdict.UNKNOWN, up=0, reason=Reason.RESOURCES_EXHAUSTED)
-    assert told(status(), blind) == [("Unknown", True)]
-    assert told(blind, status()) == [("Up", False)]
+    assert told(UP, UNKNOWN) == ("Unknown", True)
+    assert told(UNKNOWN, UP) == ("Up", False)
 
 
 def test_a_check_that_is_not_accepted_is_told_once_and_so_is_that_it_was_mended() -> None:
-    rejected = status(admission=REJECTED)
-    assert told(None, rejected) == [("SecretNotFound", True)]
-    assert told(rejected, status(admission=REJECTED, held=rejected)) == []
-    assert told(rejected, status(held=rejected)) == [("Accepted", False)]
+    rejected = written(REJECTED)
+    first = admission_news(KEY, "u", None, rejected)
+    assert first is not None
+    assert (first.reason, first.warning) == ("SecretNotFound", True)
+    assert admission_news(KEY, "u", rejected, written(REJECTED, rejected)) is None
+    mended = admission_news(KEY, "u", rejected, written(held=rejected))
+    assert mended is not None
+    assert (mended.reason, mended.warning) == ("Accepted", False)
+    assert admission_news(KEY, "u", None, written()) is None
 
 
-def test_another_reason_not_to_be_accepted_is_told() -> None:
-    rejected = status(admission=REJECTED)
-    other = status(admission=replace(REJECTED, accepted_message="another field"), held=rejected)
-    assert told(rejected, other) == [("SecretNotFound", True)]
+def test_another_reason_not_to_be_accepted_is_told_under_another_name() -> None:
+    rejected = written(REJECTED)
+    other = written(replace(REJECTED, accepted_message="another field"), rejected)
+    first, second = admission_news(KEY, "u", None, rejected), admission_news(KEY, "u", rejected, other)
+    assert first is not None
+    assert second is not None
+    assert first.name != second.name
+
+
+def test_a_verdict_that_was_given_up_is_told() -> None:
+    said = silence_news(KEY, "u", UP, written())
+    assert said is not None
+    assert (said.reason, said.warning) == ("Unknown", True)
+    assert silence_news(KEY, "u", UP, written(REJECTED)) is None
 
 
 def test_the_note_says_how_many_where_and_why() -> None:
-    (one,) = news(KEY, "u", status(), failing(Verdict.DEGRADED, 4))
-    assert one.note == (
+    said = turn_news(KEY, "u", turn(UP, DEGRADED), locations=1)
+    assert said is not None
+    assert said.note == (
         "Degraded (was Up): 4 of 5 targets up; UnexpectedStatus at 192.0.2.1; status 500, expected 2xx"
     )
+    several = turn_news(KEY, "u", turn(UP, DEGRADED), locations=3)
+    assert several is not None
+    assert several.note.startswith("Degraded (was Up): east found Degraded, 4 of 5 targets up; ")
 
 
-def test_the_same_turn_has_the_same_name_and_another_one_has_not() -> None:
-    def name(after: CheckStatus) -> str:
-        (one,) = news(KEY, "u", status(), after)
-        return one.name
+def test_the_same_turn_has_the_same_name_whoever_tells_it_and_another_one_has_not() -> None:
+    by_the_turn = turn_news(KEY, "u", turn(UP, DEGRADED), locations=1)
+    from_the_feed = known_news(STATE)
+    assert by_the_turn is not None
+    assert from_the_feed is not None
+    assert by_the_turn.name == from_the_feed.name
+    later = known_news(replace(STATE, since=NOW + 0.001))
+    assert later is not None
+    assert later.name != from_the_feed.name
 
-    later = replace(failing(Verdict.DOWN, 0), last_transition_time="2016-11-08T21:00:00Z")
-    assert name(failing(Verdict.DOWN, 0)) == name(failing(Verdict.DOWN, 0))
-    assert name(failing(Verdict.DOWN, 0)) != name(later)
+
+def test_what_a_worker_found_first_may_have_been_no_turn_and_is_not_told_again() -> None:
+    assert known_news(replace(STATE, previous=UNKNOWN)) is None
+    assert known_news(replace(STATE, previous=DEGRADED)) is None
 
 
 def test_an_event_fits_the_limits_of_the_api() -> None:
@@ -107,5 +143,123 @@ def test_an_event_fits_the_limits_of_the_api() -> None:
     document = event_document(said, instance="h" * 300, now=NOW)
     assert len(document["note"].encode()) <= 1024
     assert len(document["reportingInstance"]) <= 128
-    assert document["eventTime"] == "2016-11-09T01:00:00.000000Z"
+    assert document["eventTime"] == SINCE
     assert document["regarding"]["uid"] == "u"
+
+
+# Posting
+
+
+class Bench:
+    """A recorder, and the site that plays its API server."""
+
+    recorder: Recorder
+
+    def __init__(self, site: Site, metrics: ControlMetrics) -> None:
+        self.site = site
+        self.metrics = metrics
+        self.slept: list[float] = []
+        self.recovers_after = 0
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        if len(self.slept) == self.recovers_after:
+            self.site.answer = json_answer({}, 201)
+        await asyncio.sleep(0.001)
+
+    def outcomes(self, outcome: str) -> float:
+        return sample(self.metrics, "pollwatch_operator_events_total", outcome=outcome)
+
+    def posted(self) -> list[str]:
+        return [json.loads(request.body)["note"] for request in self.site.requests]
+
+
+def say(note: str = "note", uid: str = "u") -> News:
+    return News(key=KEY, uid=uid, warning=True, reason="Down", action="Judge", note=note, since=note)
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    metrics = ControlMetrics()
+    async with scripted_cluster(metrics) as (cluster, site):
+        site.answer = json_answer({}, 201)
+
+        made = Bench(site, metrics)
+        recorder = Recorder(
+            cluster=cluster, metrics=metrics, clock=SystemClock(), instance="test", sleep=made.sleep
+        )
+        made.recorder = recorder
+        running = asyncio.create_task(recorder.run())
+        yield made
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_an_event_that_is_there_already_is_not_tried_again(bench: Bench) -> None:
+    bench.site.answer = refusal(409)
+    bench.recorder.record(say())
+    await bench.recorder.idle()
+    assert bench.outcomes("repeated") == 1
+    assert len(bench.site.requests) == 1
+
+
+@pytest.mark.parametrize("answer", [b"garbage", refusal(503), refusal(429), refusal(401)])
+async def test_events_wait_for_an_api_server_that_is_away(bench: Bench, answer: Answer | bytes) -> None:
+    bench.site.answer = answer
+    bench.recovers_after = 4
+    bench.recorder.record(say("first"))
+    bench.recorder.record(say("second"))
+    await bench.recorder.idle()
+    assert bench.slept[:4] == [0.5, 1.0, 2.0, 4.0]
+    assert bench.posted()[-2:] == ["first", "second"]
+    assert bench.outcomes("created") == 2
+
+
+async def test_a_server_that_asks_for_time_gets_it(bench: Bench) -> None:
+    bench.site.answer = refusal(429, **{"Retry-After": "7"})
+    bench.recovers_after = 1
+    bench.recorder.record(say())
+    await bench.recorder.idle()
+    assert bench.slept == [7.0]
+
+
+@pytest.mark.parametrize("code", [403, 404, 422])
+async def test_an_event_that_can_never_be_posted_holds_up_no_other(bench: Bench, code: int) -> None:
+    bench.site.answer = refusal(code)
+    bench.recorder.record(say())
+    await bench.recorder.idle()
+    assert (bench.outcomes("failed"), len(bench.site.requests)) == (1, 1)
+
+
+async def test_nor_does_one_that_the_api_server_fails_at(bench: Bench) -> None:
+    bench.site.answer = refusal(500)
+    bench.recorder.record(say())
+    await bench.recorder.idle()
+    assert (bench.outcomes("failed"), len(bench.site.requests)) == (1, MOST_REFUSALS + 1)
+
+
+async def test_one_check_that_flaps_gets_few_events_and_others_get_theirs(bench: Bench) -> None:
+    for number in range(50):
+        bench.recorder.record(say(f"flap {number}", uid="flapping"))
+    bench.recorder.record(say("other", uid="other"))
+    await bench.recorder.idle()
+    assert len(bench.posted()) == CHECK_BURST + 1
+    assert bench.posted()[-1] == "other"
+    assert bench.outcomes("limited") == 50 - CHECK_BURST
+
+
+async def test_what_was_told_before_is_told_again_after_what_is_new(bench: Bench) -> None:
+    bench.recorder.repeat(say("old"))
+    bench.recorder.record(say("new"))
+    await until(lambda: len(bench.site.requests) == 2, "both")
+    assert bench.posted() == ["new", "old"]
+
+
+async def test_what_waits_is_bounded(bench: Bench) -> None:
+    for number in range(BACKLOG + 10):
+        bench.recorder.record(say(uid=str(number)))
+        bench.recorder.repeat(say(uid=str(number)))
+    assert bench.outcomes("limited") == 10
+    bench.recorder.begin()
+    await bench.recorder.idle()
+    assert len(bench.site.requests) <= 1

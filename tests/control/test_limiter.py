@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pollwatch.control.limiter import TokenBucket
+from pollwatch.control.limiter import Budgets, TokenBucket
 from tests.support.clock import FakeClock, run_in_fake_time
 
 
@@ -59,3 +59,23 @@ def test_over_any_time_no_more_passes_than_burst_and_rate_allow(
         clock.advance(step)
         passed += sum(bucket.try_take() for _ in range(burst + 1))
     assert passed <= burst + rate * sum(steps) + 1e-6
+
+
+def test_the_wait_for_a_token_is_known_without_taking_one() -> None:
+    clock = FakeClock()
+    bucket = TokenBucket(rate=2.0, burst=1.0, clock=clock)
+    assert bucket.wait() == 0.0
+    assert bucket.try_take()
+    assert bucket.wait() == 0.5
+    clock.advance(0.5)
+    assert bucket.wait() == 0.0
+
+
+def test_each_of_many_has_a_budget_and_the_least_lately_used_are_forgotten() -> None:
+    budgets = Budgets(rate=1.0, burst=1.0, most=2, clock=FakeClock())
+    assert budgets.of("a").try_take()
+    assert budgets.of("b").try_take()
+    assert not budgets.of("a").try_take()
+    assert budgets.of("c").try_take()
+    assert not budgets.of("a").try_take()
+    assert budgets.of("b").try_take()

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+from pollwatch.api.conditions import AcceptedReason
 from pollwatch.api.status import CheckStatus as StatusModel
-from pollwatch.control.conditions import rfc3339
-from pollwatch.control.status import CheckStatus, desired_status, read_status
+from pollwatch.control.conditions import rfc3339_micro
+from pollwatch.control.locations import Location, location_of
+from pollwatch.control.record import Record
+from pollwatch.control.status import CheckStatus, desired_status, has_verdict, read_status
 from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.samples import Reason
 from pollwatch.plan.states import CheckState, Verdict
@@ -38,13 +41,22 @@ CANNOT_PROBE = replace(NOT_PROBED_YET, reason=Reason.RESOURCES_EXHAUSTED)
 
 
 def status(
-    state: CheckState | None = UP, held: CheckStatus | None = None, *, patient: bool = False, now: float = NOW
+    state: CheckState | None = UP, held: CheckStatus | None = None, *, now: float = NOW
 ) -> CheckStatus:
-    return desired_status(ACCEPTED, state=state, held=held, patient=patient, now=now)
+    """The status where the pool said that; `None`: it has said nothing, and nobody waits for it."""
+    where = Location(pool="default", verdict=Verdict.UNKNOWN)
+    standing = None
+    if has_verdict(state) and state is not None:
+        where = location_of("default", state, "")
+        record = Record.begin("u", held, ("default",))
+        record.note("default", state, history=False)
+        list(record.turns(quorum=1))
+        standing = record.standing
+    return desired_status(ACCEPTED, found=(where,), standing=standing, held=held, now=now)
 
 
 def test_what_is_written_is_read_back_as_the_same() -> None:
-    for state in (UP, DEGRADED, NOT_PROBED_YET, None):
+    for state in (UP, DEGRADED, None):
         wanted = status(state)
         written = {name: value for name, value in wanted.document().items() if value is not None}
         assert read_status(written) == wanted
@@ -76,8 +88,8 @@ def test_a_merge_patch_removes_the_reason_when_all_is_well_again() -> None:
 
 def test_the_verdicts_time_is_when_it_began() -> None:
     held = status(UP)
-    assert held.last_transition_time == rfc3339(UP.since)
-    assert status(DEGRADED, held).last_transition_time == rfc3339(DEGRADED.since)
+    assert held.last_transition_time == rfc3339_micro(UP.since)
+    assert status(DEGRADED, held).last_transition_time == rfc3339_micro(DEGRADED.since)
 
 
 def test_an_operator_that_restarts_keeps_the_time_of_a_verdict_that_is_still_true() -> None:
@@ -88,23 +100,22 @@ def test_an_operator_that_restarts_keeps_the_time_of_a_verdict_that_is_still_tru
 
 def test_until_the_first_verdict_after_a_restart_the_status_stays_as_it_is() -> None:
     held = status(DEGRADED)
-    assert status(None, held, patient=True, now=NOW + 5) == held
-    assert status(NOT_PROBED_YET, held, patient=True, now=NOW + 5) == held
+    assert desired_status(ACCEPTED, found=None, held=held, now=NOW + 5) == held
 
 
 def test_when_no_verdict_comes_the_one_that_is_held_is_given_up() -> None:
     held = status(DEGRADED)
-    given_up = status(None, held, patient=False, now=NOW + 60)
+    given_up = status(None, held, now=NOW + 60)
     assert given_up.verdict is Verdict.UNKNOWN
-    assert given_up.last_transition_time == rfc3339(NOW + 60)
+    assert given_up.last_transition_time == rfc3339_micro(NOW + 60)
 
 
 def test_a_prober_that_cannot_probe_makes_the_verdict_unknown_at_once() -> None:
-    assert status(CANNOT_PROBE, status(UP), patient=True).verdict is Verdict.UNKNOWN
+    assert status(CANNOT_PROBE, status(UP)).verdict is Verdict.UNKNOWN
 
 
 def test_a_check_that_is_not_accepted_is_not_ready_and_has_no_verdict() -> None:
-    rejected = desired_status(REJECTED, state=UP, held=status(UP), patient=True, now=NOW)
+    rejected = desired_status(REJECTED, found=(location_of("default", UP, ""),), held=status(UP), now=NOW)
     accepted, ready = rejected.conditions
     assert (accepted.type, accepted.status, accepted.reason) == ("Accepted", "False", "SecretNotFound")
     assert (ready.type, ready.status, ready.reason) == ("Ready", "False", "NotAccepted")
@@ -113,7 +124,7 @@ def test_a_check_that_is_not_accepted_is_not_ready_and_has_no_verdict() -> None:
 
 def test_a_message_longer_than_the_schema_allows_is_cut() -> None:
     long = replace(REJECTED, accepted_message="x" * 5000)
-    wanted = desired_status(long, state=None, held=None, patient=False, now=NOW)
+    wanted = desired_status(long, found=None, held=None, now=NOW)
     StatusModel.model_validate(wanted.document())
 
 
@@ -122,3 +133,89 @@ def test_a_status_that_somebody_spoilt_is_read_as_far_as_it_goes() -> None:
     assert spoilt is not None
     assert spoilt.verdict is Verdict.UNKNOWN
     assert status(UP, spoilt).verdict is Verdict.UP
+
+
+def test_a_check_whose_pool_is_gone_keeps_its_last_verdict() -> None:
+    held = status(DEGRADED)
+    gone = replace(REJECTED, accepted=AcceptedReason.POOL_NOT_FOUND, accepted_message="there is no pool east")
+    kept = desired_status(gone, found=None, held=held, now=NOW + 60)
+    assert (kept.verdict, kept.last_transition_time, kept.total, kept.up, kept.reason, kept.message) == (
+        held.verdict,
+        held.last_transition_time,
+        held.total,
+        held.up,
+        held.reason,
+        held.message,
+    )
+    assert [one.reason for one in kept.conditions] == ["PoolNotFound", "NotAccepted"]
+
+
+def test_a_check_whose_every_address_is_refused_by_the_egress_policy_is_not_ready() -> None:
+    denied = replace(
+        UP, verdict=Verdict.UNKNOWN, up=0, reason=Reason.EGRESS_DENIED, evidence="10.0.0.1 is not allowed"
+    )
+    found = status(denied)
+    accepted, ready = found.conditions
+    assert (accepted.status, ready.status, ready.reason) == ("True", "False", "EgressDenied")
+    assert "10.0.0.1 is not allowed" in ready.message
+    assert status(UP, found).conditions[1].status == "True"
+
+
+EAST = Location(
+    pool="east",
+    verdict=Verdict.DOWN,
+    since="2016-11-08T20:00:00.000000Z",
+    total=2,
+    reason="Timeout",
+    message="no answer",
+    address="192.0.2.1",
+)
+WEST = Location(pool="west", verdict=Verdict.UP, since="2016-11-08T19:00:00.000000Z", total=2, up=2)
+
+
+def several(*found: Location, held: CheckStatus | None = None) -> CheckStatus:
+    return desired_status(ACCEPTED, found=found, quorum=2, held=held, now=NOW)
+
+
+def test_what_fails_from_one_of_several_pools_says_from_where() -> None:
+    document = several(EAST, WEST).document()
+    assert document["verdict"] == "Degraded"
+    assert document["message"] == "fails from east only (2 locations): no answer"
+    assert (document["reason"], document["address"]) == ("Timeout", "192.0.2.1")
+    assert document["targets"] == {"total": 4, "up": 2, "summary": "2/4"}
+    assert document["locations"] == [
+        {
+            "pool": "east",
+            "verdict": "Down",
+            "since": "2016-11-08T20:00:00.000000Z",
+            "targets": {"total": 2, "up": 0, "summary": "0/2"},
+            "reason": "Timeout",
+            "message": "no answer",
+        },
+        {
+            "pool": "west",
+            "verdict": "Up",
+            "since": "2016-11-08T19:00:00.000000Z",
+            "targets": {"total": 2, "up": 2, "summary": "2/2"},
+        },
+    ]
+    StatusModel.model_validate(document)
+
+
+def test_what_fails_from_a_quorum_is_down_and_from_all_says_so() -> None:
+    status = several(EAST, replace(EAST, pool="west"))
+    assert status.verdict is Verdict.DOWN
+    assert status.message == "fails from all 2 locations: no answer"
+    three = several(EAST, replace(EAST, pool="north"), WEST)
+    assert three.message == "fails from east, north (2 of 3 locations): no answer"
+
+
+def test_a_status_of_several_locations_is_read_back_as_the_same() -> None:
+    wanted = several(EAST, WEST)
+    written = {name: value for name, value in wanted.document().items() if value is not None}
+    assert read_status(written) == wanted
+    assert several(EAST, WEST, held=read_status(written)) == wanted
+
+
+def test_one_pool_needs_no_list_of_locations() -> None:
+    assert status(DEGRADED).document()["locations"] is None

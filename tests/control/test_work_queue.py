@@ -144,3 +144,39 @@ def test_whatever_happens_no_key_is_worked_on_twice_at_once_and_none_is_lost(act
         assert not owed
 
     asyncio.run(play())
+
+
+async def test_a_key_for_which_it_is_too_early_comes_back_then_and_no_earlier(
+    queue: WorkQueue[str], timers: Timers
+) -> None:
+    queue.add("a")
+    assert await queue.get() == "a"
+    queue.postpone("a", 5.0)
+    queue.add("a")
+    assert len(queue) == 0
+    assert queue.idle
+    timers.run_off()
+    assert await queue.get() == "a"
+    queue.done("a")
+    queue.add("a")
+    assert len(queue) == 1
+
+
+async def test_a_key_whose_work_was_broken_off_comes_back_at_once(queue: WorkQueue[str]) -> None:
+    queue.add("a")
+    assert await queue.get() == "a"
+    queue.abandon("a")
+    assert await queue.get() == "a"
+
+
+async def test_a_postponed_key_that_is_forgotten_can_be_added_again(
+    queue: WorkQueue[str], timers: Timers
+) -> None:
+    queue.add("a")
+    await queue.get()
+    queue.postpone("a", 5.0)
+    queue.forget("a")
+    timers.run_off()
+    assert len(queue) == 0
+    queue.add("a")
+    assert len(queue) == 1

@@ -14,6 +14,23 @@ def rfc3339(unix_seconds: float) -> str:
     return datetime.fromtimestamp(int(unix_seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def rfc3339_micro(unix_seconds: float) -> str:
+    """Write a time as Kubernetes does where seconds are too coarse (`metav1.MicroTime`).
+
+    Of two such texts the later time is the greater text; so it is against a time of whole seconds,
+    which counts as the end of its second.
+    """
+    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def unix_seconds(rfc3339_text: str) -> float:
+    """Read a time; 0 where the text is none."""
+    try:
+        return datetime.fromisoformat(rfc3339_text).timestamp()
+    except ValueError:
+        return 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
     """One `metav1.Condition`."""

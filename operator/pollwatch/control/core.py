@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import socket
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
@@ -13,12 +13,11 @@ import structlog
 from pollwatch.compile.references import Reference
 from pollwatch.control.cluster import CHECKS, CONFIG_MAPS, SECRETS, Cluster, Resource
 from pollwatch.control.data_plane import DataPlane
-from pollwatch.control.events import Recorder, news
+from pollwatch.control.events import Recorder
 from pollwatch.control.fetcher import Fetcher
 from pollwatch.control.follower import Follower
 from pollwatch.control.inbox import Inbox
 from pollwatch.control.intake import Intake
-from pollwatch.control.limiter import TokenBucket
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.placement import Placement
 from pollwatch.control.reconcile import Reconciler
@@ -28,7 +27,7 @@ from pollwatch.control.settings import Settings
 from pollwatch.control.store import Novelty, Store
 from pollwatch.control.watch import Watch
 from pollwatch.control.work_queue import WorkQueue
-from pollwatch.control.writer import BURST, RATE, StatusWrite, StatusWriter
+from pollwatch.control.writer import Pace, StatusWrite, StatusWriter
 from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.clock import Clock
 from pollwatch.worker.health import Health
@@ -116,8 +115,16 @@ class Core:
         self._queues = queues
         self._inbox = Inbox(asyncio.get_running_loop())
         self.store = Store()
+        self._recorder = Recorder(
+            cluster=cluster, metrics=metrics, clock=clock, instance=socket.gethostname()
+        )
         self._reporter = Reporter(
-            store=self.store, data_plane=data_plane, offer=queues.statuses.add, clock=clock
+            store=self.store,
+            data_plane=data_plane,
+            offer=queues.statuses.add,
+            tell=self._recorder.record,
+            repeat=self._recorder.repeat,
+            clock=clock,
         )
         self._fetcher = Fetcher(
             cluster=cluster, store=self.store, queue=queues.references, recompile=queues.checks.add
@@ -132,15 +139,13 @@ class Core:
             metrics=metrics,
             clock=clock,
         )
-        self._recorder = Recorder(
-            cluster=cluster, metrics=metrics, clock=clock, instance=socket.gethostname()
-        )
         self._writer = StatusWriter(
             cluster=cluster,
             queue=queues.statuses,
             due=self._reporter.due,
             written=self._written,
-            limit=TokenBucket(rate=RATE, burst=BURST, clock=clock),
+            seen=self._seen,
+            pace=Pace.make(clock),
             metrics=metrics,
         )
         self._intake = Intake(
@@ -195,11 +200,17 @@ class Core:
         yield Job("apply", self._reconciler.apply())
         yield Job("ready", self._become_ready())
 
-    def reporting(self) -> Iterable[Job]:
-        """Give what writes to the cluster what was found: of several operators, one may."""
+    def reporting(self, may_write: Callable[[], bool] = lambda: True) -> Iterable[Job]:
+        """Give what writes to the cluster what was found: of several operators, one may.
+
+        Args:
+            may_write: asked right before a status is written; see `Election.leading`.
+        """
+        self._reporter.begin()
+        self._recorder.begin()
         yield Job("report", self._reporter.run())
         yield Job("sweep", self._reporter.sweep())
-        yield Job("writer", self._writer.run())
+        yield Job("writer", self._writer.run(may_write))
         yield Job("events", self._recorder.run())
 
     async def settled(self) -> None:
@@ -235,10 +246,12 @@ class Core:
         self._log.info("operator is ready", checks=len(self.store.checks))
 
     def _written(self, key: CheckKey, write: StatusWrite, answer: dict[str, Any]) -> None:
-        if self.store.observe_check(answer) is Novelty.SPEC:
+        self._seen(key, answer)
+        self._reporter.written(key, write)
+
+    def _seen(self, key: CheckKey, check: dict[str, Any]) -> None:
+        if self.store.observe_check(check) is Novelty.SPEC:
             self._queues.checks.add(key)
-        for said in news(key, write.uid, write.before, write.after):
-            self._recorder.record(said)
 
 
 def start(group: asyncio.TaskGroup, jobs: Iterable[Job]) -> list[asyncio.Task[None]]:

@@ -1,7 +1,8 @@
 """Brings together what the control plane decided and what the data plane found: the status.
 
-Bookkeeping; `writer` does the writing, when its turn has come. That a verdict changed is logged
-here, as it is found: also while the API server is away.
+Bookkeeping; `writer` does the writing, when its turn has come. That a verdict changed is told as it
+is found: in the log, and as an Event. Status and Events can be worked out again from what Kubernetes
+holds and what the feeds replay, by this process or by the next leader, with the same outcome.
 """
 
 import asyncio
@@ -10,10 +11,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from pollwatch.control.data_plane import DataPlane
+from pollwatch.control.data_plane import DataPlane, Found
+from pollwatch.control.locations import Location
+from pollwatch.control.news import News, admission_news, known_news, silence_news, turn_news
+from pollwatch.control.record import Record, VerdictTurn
 from pollwatch.control.slices import Slices
 from pollwatch.control.status import Admission, desired_status, has_verdict
-from pollwatch.control.store import Store
+from pollwatch.control.store import HeldCheck, Store
 from pollwatch.control.writer import StatusWrite
 from pollwatch.plan.checks import CheckKey, CheckPlan
 from pollwatch.plan.clock import Clock
@@ -25,6 +29,19 @@ FIRST_VERDICT = 2.0
 GRACE = 10.0
 """Seconds above period and timeout until a verdict that was held before is given up."""
 
+UNPLANNED = 60.0
+"""The same, of a Check whose period is not known yet."""
+
+SETTLE = 3.0
+"""Seconds that what one of several pools tells waits for the others, when we begin to report."""
+
+SUSPENSE = 5.0
+"""Seconds that a Check may be out of the Plan without being another one to its workers."""
+
+REPEATED = 900.0
+"""Seconds that an Event is posted again after, for whoever posted it may have died before: well
+below the hour for which the API server keeps Events, so that none comes back."""
+
 SWEEP = 0.5
 """Seconds between looks at who has waited long enough."""
 
@@ -33,6 +50,12 @@ SWEEP = 0.5
 class _Decided:
     uid: str
     admission: Admission
+    pools: tuple[str, ...]
+    quorum: int
+    expected: float
+    """Seconds within which a verdict can be expected."""
+    unplanned_since: float | None
+    """Monotonic seconds; `None`: it is in the Plan."""
 
 
 class Reporter:
@@ -44,6 +67,8 @@ class Reporter:
         store: Store,
         data_plane: DataPlane,
         offer: Callable[[CheckKey], None],
+        tell: Callable[[News], None],
+        repeat: Callable[[News], None],
         clock: Clock,
     ) -> None:
         """Wire it.
@@ -52,17 +77,34 @@ class Reporter:
             store: what the API server holds.
             data_plane: whose findings are reported.
             offer: called for each Check whose status may have to be written.
+            tell: called for what is news.
+            repeat: called for what was news, and was told unless the one who should have died.
             clock: now.
         """
         self._store = store
         self._data_plane = data_plane
         self._offer = offer
+        self._tell = tell
+        self._repeat = repeat
         self._clock = clock
         self._decided: dict[CheckKey, _Decided] = {}
-        self._states: dict[CheckKey, CheckState] = {}
-        self._patience: dict[CheckKey, float] = {}
-        """Until when (monotonic) a Check without a verdict may keep the status it has."""
+        self._records: dict[CheckKey, Record] = {}
+        self._patience: dict[CheckKey, dict[str, float]] = {}
+        """By Check and pool: until when (monotonic) it may keep the verdict that it has from there."""
+        self._settling: dict[CheckKey, float] = {}
+        """Until when (monotonic) a Check of several pools waits for all of them."""
         self._log = structlog.get_logger("pollwatch.report")
+
+    def begin(self) -> None:
+        """Begin to report: from what Kubernetes holds, for somebody else may have reported meanwhile."""
+        self._records.clear()
+        self._settling.clear()
+        self._patience.clear()
+        now = self._clock.monotonic()
+        for key, decided in self._decided.items():
+            if decided.admission.planned:
+                self._patience[key] = dict.fromkeys(decided.pools, now + decided.expected)
+            self._offer(key)
 
     def decided(
         self,
@@ -81,50 +123,89 @@ class Reporter:
             uid: its identity.
             admission: what became of its current generation.
             plan: what is going to be probed, when that is new.
-            pools: where it is probed from.
+            pools: where it is probed from; empty when it is not in the Plan.
             quorum: from how many of them it has to be Down to be it.
         """
-        del pools, quorum
         before = self._decided.get(key)
-        self._decided[key] = _Decided(uid=uid, admission=admission)
-        if not admission.probed or (before is not None and before.uid != uid):
-            self._states.pop(key, None)
+        if before is not None and before.uid != uid:
+            self.forget(key)
+            before = None
+        now = self._clock.monotonic()
+        unplanned_since = None if admission.planned else now
+        if before is not None and before.unplanned_since is not None:
+            if admission.planned and now - before.unplanned_since > SUSPENSE:
+                self._drop_found(key)
+            elif not admission.planned:
+                unplanned_since = before.unplanned_since
+        expected = before.expected if before is not None else UNPLANNED
+        if plan is not None:
+            expected = plan.period + plan.timeout + GRACE
+        self._decided[key] = _Decided(
+            uid=uid,
+            admission=admission,
+            pools=pools,
+            quorum=quorum,
+            expected=expected,
+            unplanned_since=unplanned_since,
+        )
+        if admission.planned:
+            self._wait_for_verdicts(key, self._decided[key], anew=plan is not None)
+        else:
             self._patience.pop(key, None)
-        # The data plane's verdict stands until a sample under the new plan says otherwise.
-        if plan is not None and not has_verdict(self._states.get(key)):
-            held = self._store.checks[key].status
-            patience = FIRST_VERDICT if held is None else plan.period + plan.timeout + GRACE
-            self._patience[key] = self._clock.monotonic() + patience
         self._offer(key)
 
     def forget(self, key: CheckKey) -> None:
         """Drop a Check that is gone."""
         self._decided.pop(key, None)
-        self._states.pop(key, None)
-        self._patience.pop(key, None)
+        self._drop_found(key)
 
     def due(self, key: CheckKey) -> StatusWrite | None:
         """Say what has to be written for a Check now; `None` when nothing has."""
-        check = self._store.checks.get(key)
-        decided = self._decided.get(key)
-        if check is None or decided is None or decided.uid != check.uid:
+        check, decided = self._store.checks.get(key), self._decided.get(key)
+        if check is None or decided is None or decided.uid != check.uid or key in self._settling:
             return None
         if decided.admission.generation != check.generation:
             return None
-        state = self._states.get(key)
-        patient = key in self._patience
-        if patient and check.status is None and not has_verdict(state):
+        record = self._records.get(key)
+        found = self._found_in_pools(key, check, decided) if decided.admission.planned else ()
+        if found is None and check.status is None:
             return None
         wanted = desired_status(
             decided.admission,
-            state=state,
+            found=found,
+            quorum=decided.quorum,
+            standing=record.standing if record is not None else None,
             held=check.status,
-            patient=patient,
             now=self._clock.time(),
         )
         if wanted == check.status:
             return None
-        return StatusWrite(uid=check.uid, before=check.status, after=wanted)
+        return StatusWrite(
+            uid=check.uid,
+            resource_version=check.resource_version,
+            before=check.status,
+            after=wanted,
+            standing=record.standing if record is not None else None,
+        )
+
+    def written(self, key: CheckKey, write: StatusWrite) -> None:
+        """Take in that a status was written: tell what in it was not told as it was found."""
+        told = admission_news(key, write.uid, write.before, write.after)
+        if told is not None:
+            self._tell(told)
+        record = self._records.get(key)
+        if write.standing is not None:
+            before = write.standing.verdict
+        else:
+            before = write.before.verdict if write.before is not None else Verdict.UNKNOWN
+        if write.after.verdict is before:
+            return
+        if record is not None and record.standing == write.standing:
+            record.stand(write.after.standing, judged=bool(write.after.reason))
+        self._log_turn(key, before, write.after.verdict)
+        told = silence_news(key, write.uid, before, write.after)
+        if told is not None:
+            self._tell(told)
 
     async def run(self) -> None:
         """Take in what the data plane finds, for ever."""
@@ -137,52 +218,147 @@ class Reporter:
         """Take in what the data plane has found until now."""
         await self._take(Slices(self._clock))
 
+    async def sweep(self) -> None:
+        """Let go of what has been waited for long enough, for ever."""
+        while True:
+            await asyncio.sleep(SWEEP)
+            self.sweep_once()
+
+    def sweep_once(self) -> None:
+        """Let go of what has been waited for long enough."""
+        now = self._clock.monotonic()
+        for key in [key for key, until in self._settling.items() if until <= now]:
+            self._settle(key)
+        for key in [key for key, waits in self._patience.items() if min(waits.values()) <= now]:
+            self._give_up(key, now)
+
+    def _give_up(self, key: CheckKey, now: float) -> None:
+        """Wait no longer for pools whose time is over."""
+        waits, record = self._patience[key], self._records.get(key)
+        for pool in [pool for pool, until in waits.items() if until <= now]:
+            self._wait_no_longer(key, pool)
+            if record is not None:
+                record.give_up(pool, now=self._clock.time())
+        self._offer(key)
+
+    def _wait(self, key: CheckKey, pool: str, seconds: float) -> None:
+        self._patience.setdefault(key, {})[pool] = self._clock.monotonic() + seconds
+
+    def _wait_no_longer(self, key: CheckKey, pool: str) -> None:
+        waits = self._patience.get(key, {})
+        if waits.pop(pool, None) is not None and not waits:
+            del self._patience[key]
+
+    def _is_waiting(self, key: CheckKey, pool: str) -> bool:
+        return pool in self._patience.get(key, ())
+
     async def _take(self, slices: Slices) -> None:
         while True:
             found = self._data_plane.take()
             if not found:
                 return
             for one in found:
-                self._found(one.state)
+                self._found(one)
                 await slices.breathe()
 
-    def _found(self, state: CheckState) -> None:
-        decided = self._decided.get(state.key)
-        if decided is None or decided.uid != state.uid or not decided.admission.probed:
+    def _found(self, found: Found) -> None:
+        state, pool = found.state, found.pool
+        key = state.key
+        decided = self._decided.get(key)
+        if decided is None or decided.uid != state.uid or not decided.admission.planned:
             return
-        self._log_turn(self._verdict(state.key), state)
-        self._states[state.key] = state
-        if has_verdict(state):
-            self._patience.pop(state.key, None)
-        self._offer(state.key)
-
-    def _verdict(self, key: CheckKey) -> Verdict:
-        """Give the verdict that was found last, maybe by the operator before this one."""
-        if key in self._states:
-            return self._states[key].verdict
-        held = self._store.checks[key].status if key in self._store.checks else None
-        return held.verdict if held is not None else Verdict.UNKNOWN
-
-    def _log_turn(self, before: Verdict, state: CheckState) -> None:
-        if state.verdict is before:
+        if pool not in decided.pools:
             return
-        self._log.info(
-            "verdict changed",
-            check=str(state.key),
-            before=before.value,
-            after=state.verdict.value,
-            up=state.up,
-            total=state.total,
-            reason=state.reason.value if state.reason is not None else "",
-            address=state.address,
+        if not has_verdict(state):
+            # Nobody vouches any more for what was found before: the worker was started anew, say.
+            if not found.history and not self._is_waiting(key, pool):
+                self._wait(key, pool, decided.expected)
+            return
+        record = self._record(key, decided)
+        if not record.note(pool, state, history=found.history):
+            self._repeat_known(state, record, decided)
+        if found.history:
+            return
+        self._wait_no_longer(key, pool)
+        if key not in self._settling or record.states.keys() >= set(decided.pools):
+            self._settle(key)
+
+    def _record(self, key: CheckKey, decided: _Decided) -> Record:
+        record = self._records.get(key)
+        if record is None:
+            held = self._store.checks[key].status if key in self._store.checks else None
+            record = self._records[key] = Record.begin(decided.uid, held, decided.pools)
+            if len(decided.pools) > 1:
+                self._settling[key] = self._clock.monotonic() + SETTLE
+        return record
+
+    def _settle(self, key: CheckKey) -> None:
+        """Tell the turns of a Check that have become known."""
+        self._settling.pop(key, None)
+        record, decided = self._records.get(key), self._decided.get(key)
+        if record is None or decided is None:
+            return
+        for turn in record.turns(quorum=decided.quorum):
+            self._log_turn(key, turn.before, turn.after, turn)
+            told = turn_news(key, record.uid, turn, locations=len(decided.pools))
+            if told is not None:
+                self._tell(told)
+        self._offer(key)
+
+    def _repeat_known(self, state: CheckState, record: Record, decided: _Decided) -> None:
+        """Have an Event of the recent past posted again, lest it was lost with the last leader."""
+        if len(decided.pools) > 1 or self._clock.time() - state.since > REPEATED:
+            return
+        told = known_news(state)
+        if told is not None and told.since <= record.standing.since:
+            self._repeat(told)
+
+    def _found_in_pools(
+        self, key: CheckKey, check: HeldCheck, decided: _Decided
+    ) -> tuple[Location, ...] | None:
+        """Give what is known in each pool; `None` while nothing is, and something may still come."""
+        record = self._records.get(key)
+        seen = [record.location(pool) if record is not None else None for pool in decided.pools]
+        waits = [self._is_waiting(key, pool) for pool in decided.pools]
+        if any(waits) and not any(seen):
+            return None
+        held = {one.pool: one for one in check.status.locations} if check.status is not None else {}
+        return tuple(
+            location or (held.get(pool) if waiting else None) or Location(pool=pool, verdict=Verdict.UNKNOWN)
+            for pool, location, waiting in zip(decided.pools, seen, waits, strict=True)
         )
 
-    async def sweep(self) -> None:
-        """Let go of what has been waited for long enough, for ever."""
-        while True:
-            await asyncio.sleep(SWEEP)
-            now = self._clock.monotonic()
-            late = [key for key, until in self._patience.items() if until <= now]
-            for key in late:
-                del self._patience[key]
-                self._offer(key)
+    def _wait_for_verdicts(self, key: CheckKey, decided: _Decided, *, anew: bool) -> None:
+        """Wait for verdicts of a Check that is planned anew, or that no worker has for now."""
+        record = self._records.get(key)
+        if record is not None:
+            record.move_to(decided.pools)
+        for pool in self._patience.get(key, {}).keys() - set(decided.pools):
+            self._wait_no_longer(key, pool)
+        idle = not decided.admission.probed
+        held = self._store.checks[key].status
+        # The data plane's verdict stands until a sample under the new plan says otherwise.
+        for pool in decided.pools:
+            silent = record is None or record.location(pool) is None
+            if (silent and anew) or (idle and not self._is_waiting(key, pool)):
+                self._wait(key, pool, FIRST_VERDICT if held is None else decided.expected)
+
+    def _drop_found(self, key: CheckKey) -> None:
+        self._records.pop(key, None)
+        self._settling.pop(key, None)
+        self._patience.pop(key, None)
+
+    def _log_turn(
+        self, key: CheckKey, before: Verdict, after: Verdict, turn: VerdictTurn | None = None
+    ) -> None:
+        details: dict[str, object] = {}
+        if turn is not None:
+            state = turn.state
+            details = {
+                "pool": turn.pool,
+                "up": state.up,
+                "total": state.total,
+                "reason": state.reason.value if state.reason is not None else "",
+                "address": state.address,
+            }
+        self._log.info("verdict changed", check=str(key), before=before.value, after=after.value, **details)

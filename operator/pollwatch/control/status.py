@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pollwatch.api.conditions import AcceptedReason, ConditionStatus, ConditionType, ReadyReason
-from pollwatch.control.conditions import Condition, merge_conditions, read_condition, rfc3339
+from pollwatch.control.conditions import Condition, merge_conditions, read_condition, rfc3339, rfc3339_micro
+from pollwatch.control.locations import Location, locations_document, overall, read_locations
+from pollwatch.plan.samples import Reason
 from pollwatch.plan.states import CheckState, Verdict
 
 MAX_MESSAGE = 1024
@@ -28,7 +30,14 @@ class CheckStatus:
     reason: str = ""
     """Why that sample failed."""
     message: str = ""
-    """Its evidence."""
+    """Its evidence, and from where it fails."""
+    locations: tuple[Location, ...] = ()
+    """What each pool found; empty where there is one pool only."""
+
+    @property
+    def standing(self) -> "Standing":
+        """The verdict, and when it began."""
+        return Standing(self.verdict, self.last_transition_time)
 
     def document(self) -> dict[str, Any]:
         """Return the status as a JSON merge patch (RFC 7396) puts it in place: `null` removes."""
@@ -41,6 +50,7 @@ class CheckStatus:
             "address": self.address or None,
             "reason": self.reason or None,
             "message": self.message or None,
+            "locations": locations_document(self.locations) or None,
         }
 
 
@@ -63,6 +73,7 @@ def read_status(document: Mapping[str, Any] | None) -> CheckStatus | None:
         address=document.get("address") or "",
         reason=document.get("reason") or "",
         message=document.get("message") or "",
+        locations=read_locations(document.get("locations")),
     )
 
 
@@ -78,69 +89,80 @@ class Admission:
 
     @property
     def probed(self) -> bool:
-        """Whether the Check is in the Plan."""
+        """Whether a worker has the Check."""
         return self.ready is ReadyReason.PROBING
 
+    @property
+    def planned(self) -> bool:
+        """Whether the Check is in a Plan."""
+        return self.probed or self.ready is ReadyReason.POOL_NOT_READY
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Judgement:
+
+class Standing(NamedTuple):
+    """A verdict, and when it began."""
+
     verdict: Verdict
-    since: float
-    total: int = 0
-    up: int = 0
-    address: str = ""
-    reason: str = ""
-    message: str = ""
+    since: str
+    """RFC 3339."""
 
 
 def desired_status(
     admission: Admission,
     *,
-    state: CheckState | None,
+    found: tuple[Location, ...] | None,
+    quorum: int = 1,
+    standing: Standing | None = None,
     held: CheckStatus | None,
-    patient: bool,
     now: float,
 ) -> CheckStatus:
     """Work out the status that a Check should have.
 
     Args:
         admission: what became of its current generation.
-        state: what the data plane says of it; `None` when it has said nothing yet.
+        found: what is known of it in each of its pools; `None`: nothing yet, but it may still come.
+            Until then, what is held stays true, so that a restart of the operator is no transition.
+        quorum: in how many pools it has to be Down to be it.
+        standing: the last verdict that is known to have begun; `None`: the one that is held.
         held: the status that the API server holds.
-        patient: the first verdict of this process may still come: until then, what is held
-            stays true, so that a restart of the operator is no transition.
         now: Unix seconds.
 
     Returns:
         The status; equal to `held` when there is nothing to write.
     """
-    conditions = merge_conditions(held.conditions if held else (), _conditions(admission, now))
-    if admission.probed and held is not None and patient and not has_verdict(state):
+    if found is None and not admission.planned:
+        found = ()
+    conditions = merge_conditions(
+        held.conditions if held else (), _conditions(_as_found(admission, found or ()), now)
+    )
+    if held is not None and (found is None or _keeps_verdict(admission)):
         return CheckStatus(
             observed_generation=admission.generation,
             conditions=conditions,
             verdict=held.verdict,
-            last_transition_time=held.last_transition_time or rfc3339(now),
+            last_transition_time=held.last_transition_time or rfc3339_micro(now),
             total=held.total,
             up=held.up,
             address=held.address,
             reason=held.reason,
             message=held.message,
+            locations=held.locations,
         )
-    judgement = _judgement(admission, state, now)
-    unchanged = held is not None and held.verdict is judgement.verdict and held.last_transition_time
+    locations = (found or ()) if admission.planned else ()
+    judged = overall(locations, quorum=quorum)
+    if standing is None and held is not None:
+        standing = held.standing
+    goes_on = standing is not None and standing.verdict is judged.verdict and standing.since
     return CheckStatus(
         observed_generation=admission.generation,
         conditions=conditions,
-        verdict=judgement.verdict,
-        last_transition_time=(
-            held.last_transition_time if held is not None and unchanged else rfc3339(judgement.since)
-        ),
-        total=judgement.total,
-        up=judgement.up,
-        address=judgement.address,
-        reason=judgement.reason,
-        message=judgement.message,
+        verdict=judged.verdict,
+        last_transition_time=standing.since if standing is not None and goes_on else rfc3339_micro(now),
+        total=judged.total,
+        up=judged.up,
+        address=judged.address,
+        reason=judged.reason,
+        message=judged.message,
+        locations=locations if len(locations) > 1 else (),
     )
 
 
@@ -149,19 +171,23 @@ def has_verdict(state: CheckState | None) -> bool:
     return state is not None and (state.verdict is not Verdict.UNKNOWN or state.reason is not None)
 
 
-def _judgement(admission: Admission, state: CheckState | None, now: float) -> _Judgement:
-    if not admission.probed or state is None:
-        return _Judgement(verdict=Verdict.UNKNOWN, since=now)
-    if state.reason is None:
-        return _Judgement(verdict=state.verdict, since=state.since, total=state.total, up=state.up)
-    return _Judgement(
-        verdict=state.verdict,
-        since=state.since,
-        total=state.total,
-        up=state.up,
-        address=state.address,
-        reason=state.reason.value,
-        message=state.evidence,
+def _keeps_verdict(admission: Admission) -> bool:
+    """Whether the last verdict of a Check that is not probed stays: its pool may come back."""
+    return admission.accepted is AcceptedReason.POOL_NOT_FOUND
+
+
+def _as_found(admission: Admission, found: tuple[Location, ...]) -> Admission:
+    """Say so when a Check that is in a Plan cannot be probed: no address of its host may be reached."""
+    denied = [one for one in found if one.reason == Reason.EGRESS_DENIED and one.verdict is Verdict.UNKNOWN]
+    if not admission.probed or not denied or len(denied) < len(found):
+        return admission
+    return Admission(
+        generation=admission.generation,
+        accepted=admission.accepted,
+        accepted_message=admission.accepted_message,
+        ready=ReadyReason.EGRESS_DENIED,
+        ready_message=f"Not probed: {denied[0].message or 'the egress policy refuses every address'}. "
+        "Ask who runs the ProbePool to allow it in spec.egress.allow.",
     )
 
 

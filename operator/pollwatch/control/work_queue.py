@@ -52,6 +52,8 @@ class WorkQueue(Generic[K]):
         self._again: set[K] = set()
         self._failures: dict[K, int] = {}
         self._timers: dict[K, Timer] = {}
+        self._held: set[K] = set()
+        """Postponed, not failed: adding them changes nothing."""
         self._arrived = asyncio.Event()
         self._finished = asyncio.Event()
 
@@ -72,6 +74,8 @@ class WorkQueue(Generic[K]):
 
     def add(self, key: K) -> None:
         """Queue a key, unless it waits already."""
+        if key in self._held:
+            return
         if key in self._working:
             self._again.add(key)
             return
@@ -113,6 +117,22 @@ class WorkQueue(Generic[K]):
         self._finish(key)
         return delay
 
+    def postpone(self, key: K, seconds: float) -> None:
+        """Say that it is too early for a key: it comes back then, and no earlier however often it is added.
+
+        That is no failure.
+        """
+        self._drop_timer(key)
+        self._timers[key] = self._call_later(seconds, lambda: self._due(key))
+        self._held.add(key)
+        self._again.discard(key)
+        self._finish(key)
+
+    def abandon(self, key: K) -> None:
+        """Say that the work on a key was broken off: it comes back at once."""
+        self._again.add(key)
+        self._finish(key)
+
     def forget(self, key: K) -> None:
         """Drop what is known of a key that does not exist any more."""
         self._waiting.pop(key, None)
@@ -125,9 +145,11 @@ class WorkQueue(Generic[K]):
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self._held.clear()
 
     def _due(self, key: K) -> None:
         self._timers.pop(key, None)
+        self._held.discard(key)
         self.add(key)
 
     def _finish(self, key: K) -> None:
@@ -138,6 +160,7 @@ class WorkQueue(Generic[K]):
         self._finished.set()
 
     def _drop_timer(self, key: K) -> None:
+        self._held.discard(key)
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()

@@ -1,0 +1,179 @@
+"""What is news about a Check, and the Kubernetes Event that says it.
+
+The name of an Event is made from what it says, so that saying it twice (after a restart, on a
+retry, by the next leader) is refused by the API server as a duplicate.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pollwatch.api.conditions import ConditionStatus, ConditionType
+from pollwatch.control.cluster import CHECKS
+from pollwatch.control.conditions import find_condition, rfc3339_micro
+from pollwatch.control.record import VerdictTurn
+from pollwatch.control.status import CheckStatus
+from pollwatch.plan.checks import CheckKey
+from pollwatch.plan.states import CheckState, Verdict
+
+MAX_NOTE = 1024
+"""Longest note that the API accepts, in bytes."""
+
+_SEVERITY = {Verdict.UP: 0, Verdict.UNKNOWN: 1, Verdict.DEGRADED: 2, Verdict.DOWN: 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What an Event says."""
+
+    key: CheckKey
+    uid: str
+    warning: bool
+    reason: str
+    action: str
+    """What the operator did: `Judge` or `Validate`."""
+    note: str
+    since: str
+    """When it began: with the Check's uid and the reason it names the Event."""
+
+    @property
+    def name(self) -> str:
+        """The name of the Event object: the Check's and a digest of what is said."""
+        digest = hashlib.sha256(f"{self.uid}\0{self.reason}\0{self.since}".encode()).hexdigest()[:16]
+        return f"{self.key.name[:230]}.{digest}"
+
+
+def admission_news(key: CheckKey, uid: str, before: CheckStatus | None, after: CheckStatus) -> News | None:
+    """Say what became of a Check's spec, if that is news; that it is accepted at once is none.
+
+    Args:
+        key: the Check.
+        uid: its identity.
+        before: the status that was held.
+        after: the one that was just written.
+    """
+    accepted = find_condition(after.conditions, ConditionType.ACCEPTED)
+    if accepted is None:
+        return None
+    earlier = find_condition(before.conditions, ConditionType.ACCEPTED) if before else None
+    rejected = accepted.status == ConditionStatus.FALSE
+    was_rejected = earlier is not None and earlier.status == ConditionStatus.FALSE
+    changed = earlier is None or (earlier.status, earlier.message) != (accepted.status, accepted.message)
+    if not changed or not (rejected or was_rejected):
+        return None
+    return News(
+        key=key,
+        uid=uid,
+        warning=rejected,
+        reason=accepted.reason,
+        action="Validate",
+        note=accepted.message,
+        since=f"{accepted.last_transition_time}/{after.observed_generation}/{accepted.message}",
+    )
+
+
+def turn_news(key: CheckKey, uid: str, turn: VerdictTurn, *, locations: int) -> News | None:
+    """Say that the verdict took a turn. That a new Check is found Up is no news.
+
+    Args:
+        key: the Check.
+        uid: its identity.
+        turn: what happened.
+        locations: in how many pools it is probed.
+    """
+    if (turn.before, turn.after) == (Verdict.UNKNOWN, Verdict.UP) and not turn.judged_before:
+        return None
+    place = f"{turn.pool} found {turn.state.verdict}, " if locations > 1 else ""
+    return _verdict_news(
+        key, uid, turn.before, turn.after, since=turn.since, found=f"{place}{_found(turn.state)}"
+    )
+
+
+def known_news(state: CheckState) -> News | None:
+    """Say again what was told, maybe, by the leader before this one; the API server knows.
+
+    Args:
+        state: of a Check with one pool.
+    """
+    # What a worker found first may have been no turn: the Check was the same before it started.
+    if Verdict.UNKNOWN in (state.previous, state.verdict) or state.previous is state.verdict:
+        return None
+    since = rfc3339_micro(state.since)
+    return _verdict_news(
+        state.key, state.uid, state.previous, state.verdict, since=since, found=_found(state)
+    )
+
+
+def silence_news(key: CheckKey, uid: str, before: Verdict, after: CheckStatus) -> News | None:
+    """Say that a verdict became another one although no pool said so: a pool was given up, say.
+
+    Args:
+        key: the Check.
+        uid: its identity.
+        before: the verdict until now.
+        after: the status that was just written.
+    """
+    judged = find_condition(after.conditions, ConditionType.READY)
+    if judged is None or judged.status != ConditionStatus.TRUE:
+        return None
+    if (before, after.verdict) == (Verdict.UNKNOWN, Verdict.UP):
+        return None
+    parts = [f"{after.up} of {after.total} targets up"]
+    parts += [part for part in (after.reason, after.message) if part]
+    return _verdict_news(
+        key, uid, before, after.verdict, since=after.last_transition_time, found="; ".join(parts)
+    )
+
+
+def _verdict_news(
+    key: CheckKey, uid: str, before: Verdict, after: Verdict, *, since: str, found: str
+) -> News:
+    return News(
+        key=key,
+        uid=uid,
+        warning=_SEVERITY[after] > _SEVERITY[before],
+        reason=after.value,
+        action="Judge",
+        note=f"{after} (was {before}): {found}",
+        since=since,
+    )
+
+
+def _found(state: CheckState) -> str:
+    parts = [f"{state.up} of {state.total} targets up"]
+    if state.reason is not None:
+        place = f" at {state.address}" if state.address else ""
+        parts.append(f"{state.reason}{place}")
+        if state.evidence:
+            parts.append(state.evidence)
+    return "; ".join(parts)
+
+
+def event_document(said: News, *, instance: str, now: float) -> dict[str, Any]:
+    """Build the Event (events.k8s.io/v1).
+
+    Args:
+        said: what it says.
+        instance: who reports it: the name of the Pod or host.
+        now: Unix seconds.
+    """
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": said.name, "namespace": said.key.namespace},
+        "eventTime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "type": "Warning" if said.warning else "Normal",
+        "reason": said.reason,
+        "action": said.action,
+        "note": said.note.encode()[:MAX_NOTE].decode(errors="ignore"),
+        "regarding": {
+            "apiVersion": f"{CHECKS.group}/{CHECKS.version}",
+            "kind": CHECKS.kind,
+            "namespace": said.key.namespace,
+            "name": said.key.name,
+            "uid": said.uid,
+        },
+        "reportingController": "pollwatch.dev/operator",
+        "reportingInstance": instance[:128],
+    }

@@ -1,0 +1,120 @@
+"""What has been found of one Check since this process reports on it, and the turns in that."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pollwatch.control.conditions import rfc3339_micro
+from pollwatch.control.locations import Location, location_of
+from pollwatch.control.status import CheckStatus, Standing, has_verdict
+from pollwatch.plan.states import CheckState, Verdict
+from pollwatch.verdict.locations import Turn, changes
+
+
+class VerdictTurn(NamedTuple):
+    """The verdict on a Check became another one."""
+
+    before: Verdict
+    after: Verdict
+    since: str
+    """RFC 3339."""
+    pool: str
+    state: CheckState
+    """What the pool said that made it so."""
+    judged_before: bool
+    """Whether samples stood behind `before`."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """One Check.
+
+    It begins with what Kubernetes holds, so that what a feed replays is told from what is new:
+    a turn is new when it began later than the last one that is known of its pool.
+    """
+
+    uid: str
+    standing: Standing
+    """The verdict over all pools after the last turn."""
+    judged: bool
+    """Whether samples stand behind that verdict."""
+    states: dict[str, CheckState] = field(default_factory=dict)
+    """By pool: what holds now."""
+    _told: dict[str, Standing] = field(default_factory=dict)
+    """By pool: the verdict after its last turn that was told."""
+    _known: dict[str, Standing] = field(default_factory=dict)
+    """By pool: the verdict after its last turn, told or waiting."""
+    _waiting: list[tuple[Turn, CheckState]] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, uid: str, held: CheckStatus | None, pools: Collection[str]) -> "Record":
+        """Begin with the status that Kubernetes holds."""
+        unknown = Standing(Verdict.UNKNOWN, "")
+        if held is None:
+            known = dict.fromkeys(pools, unknown)
+            return cls(uid=uid, standing=unknown, judged=False, _told=known, _known=dict(known))
+        standing = held.standing
+        if len(pools) == 1:
+            known = dict.fromkeys(pools, standing)
+        else:
+            seen = {one.pool: Standing(one.verdict, one.since) for one in held.locations}
+            known = {pool: seen.get(pool, unknown) for pool in pools}
+        judged = held.verdict is not Verdict.UNKNOWN or bool(held.reason)
+        return cls(uid=uid, standing=standing, judged=judged, _told=known, _known=dict(known))
+
+    def move_to(self, pools: Collection[str]) -> None:
+        """Go on with these pools only; nothing is known of those that are new."""
+        for pool in self._known.keys() - set(pools):
+            for known in (self.states, self._told, self._known):
+                known.pop(pool, None)
+        for pool in pools:
+            self._told.setdefault(pool, Standing(Verdict.UNKNOWN, ""))
+            self._known.setdefault(pool, Standing(Verdict.UNKNOWN, ""))
+        self._waiting = [(turn, state) for turn, state in self._waiting if turn.pool in pools]
+
+    def location(self, pool: str) -> Location | None:
+        """Give what holds in a pool; `None` when it has not said anything yet."""
+        state = self.states.get(pool)
+        return location_of(pool, state, self._known[pool].since) if has_verdict(state) and state else None
+
+    def note(self, pool: str, state: CheckState, *, history: bool) -> bool:
+        """Take in what a pool found; return whether it is a turn that is not known yet.
+
+        Args:
+            pool: the pool.
+            state: one with a verdict.
+            history: a later state is known already.
+        """
+        if not history:
+            self.states[pool] = state
+        known, since = self._known[pool], rfc3339_micro(state.since)
+        # What holds now holds, also where a clock that was set says that it began earlier.
+        if state.verdict is known.verdict or (history and since <= known.since):
+            return False
+        self._known[pool] = Standing(state.verdict, since)
+        self._waiting.append((Turn(state.since, pool, state.verdict), state))
+        return True
+
+    def give_up(self, pool: str, *, now: float) -> None:
+        """Take in that nobody can say any more how it is in a pool; `now` in Unix seconds."""
+        self.states.pop(pool, None)
+        self._told[pool] = self._known[pool] = Standing(Verdict.UNKNOWN, rfc3339_micro(now))
+
+    def turns(self, *, quorum: int) -> Iterator[VerdictTurn]:
+        """Tell the turns that were not told yet, each once."""
+        waiting, self._waiting = self._waiting, []
+        states = dict(waiting)
+        held = {pool: known.verdict for pool, known in self._told.items()}
+        self._told = dict(self._known)
+        for change in changes(held, states, quorum=quorum):
+            state = states[change.turn]
+            since = rfc3339_micro(change.turn.since)
+            before, judged = self.standing.verdict, self.judged
+            self.stand(Standing(change.after, since), judged=True)
+            # What Kubernetes held of the whole may differ from what its pools add up to.
+            if before is not change.after:
+                yield VerdictTurn(before, change.after, since, change.turn.pool, state, judged)
+
+    def stand(self, standing: Standing, *, judged: bool) -> None:
+        """Take in the verdict over all pools."""
+        self.standing, self.judged = standing, judged
