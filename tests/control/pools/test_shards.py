@@ -1,8 +1,10 @@
 """Each Check of a pool is in exactly the plan of its owner, whatever happens in whatever order."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pollwatch.compile.cost import total_cost
 from pollwatch.control.pools.names import worker_name
 from pollwatch.control.pools.shards import Shards
 from pollwatch.plan.checks import CheckKey, CheckPlan
@@ -22,7 +24,7 @@ def test_each_check_is_in_exactly_the_plan_of_its_owner(steps: list[tuple[str, o
     for kind, what in steps:
         if isinstance(what, dict):
             changes = {
-                make_check(name).key: None if version is None else make_check(name, generation=version)
+                make_check(name).key: None if version is None else make_check(name, period=10.0 * version)
                 for name, version in what.items()
             }
             shards.apply(changes)
@@ -37,6 +39,7 @@ def test_each_check_is_in_exactly_the_plan_of_its_owner(steps: list[tuple[str, o
         else:
             assert kind == "lead anew"
             shards.reset()
+        assert shards.cores == pytest.approx(total_cost(expected.values()))
         plans = {shard.worker: shard.book.plan().checks for shard in shards.shards}
         found = [check for checks in plans.values() for check in checks]
         assert {check.key: check for check in shards.checks} == expected

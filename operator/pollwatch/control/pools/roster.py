@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from pollwatch.api.pool import ProbePool
-from pollwatch.compile.cost import total_cost
 from pollwatch.control.pools.autosize import Load, Size, decide
 from pollwatch.control.pools.delivery import held_header
 from pollwatch.control.pools.membership import choose_members
@@ -101,7 +100,7 @@ class Roster:
             self._size = Size(workers=running, changed_at=now) if running else None
         reports = [view.link.report for view in self._workers.views() if view.link.report is not None]
         load = Load(
-            planned=total_cost(self._shards.checks),
+            planned=self._shards.cores,
             measured=sum(report.utilisation for report in reports),
             lateness=max((report.lateness for report in reports), default=0.0),
         )

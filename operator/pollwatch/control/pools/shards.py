@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from pollwatch.compile.cost import cost
 from pollwatch.compile.shards import Sharding
 from pollwatch.control.plan_book import Changes, PlanBook
 from pollwatch.control.pools.names import worker_name
@@ -46,6 +47,7 @@ class Shards:
         self._pool = pool
         self._egress: EgressPolicy = UNRESTRICTED
         self._checks: dict[CheckKey, CheckPlan] = {}
+        self._cores = 0.0
         self._sharding: Sharding | None = None
         self._shards: dict[str, Shard] = {}
 
@@ -57,6 +59,11 @@ class Shards:
     def checks(self) -> Collection[CheckPlan]:
         """All Checks of the pool."""
         return self._checks.values()
+
+    @property
+    def cores(self) -> float:
+        """Cores that probing them should take, by what probes cost when they were measured."""
+        return max(0.0, self._cores)
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -76,10 +83,14 @@ class Shards:
         """Take in Checks that changed."""
         shares: dict[str, dict[CheckKey, CheckPlan | None]] = {}
         for key, check in changes.items():
-            if check is None:
-                self._checks.pop(key, None)
-            else:
+            before = self._checks.get(key)
+            if before is not None:
+                self._cores -= cost(before)
+            if check is not None:
+                self._cores += cost(check)
                 self._checks[key] = check
+            elif before is not None:
+                del self._checks[key]
             if self._sharding is not None:
                 shares.setdefault(self._sharding.owner(key), {})[key] = check
         for worker, share in shares.items():
