@@ -88,6 +88,12 @@ def _pod(node: OneNode, name: str) -> dict[str, str]:
     }
 
 
+def _evict(node: OneNode, pod: str) -> None:
+    """Ask for what `kubectl drain` asks for."""
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": SYSTEM}}
+    node.admin.post(f"/api/v1/namespaces/{SYSTEM}/pods/{pod}/eviction", eviction)
+
+
 @pytest.mark.usefixtures("site")
 def test_workers_run_where_pods_are_restricted_and_hold_no_credentials(node: OneNode) -> None:
     namespace = node.admin.get(f"/api/v1/namespaces/{SYSTEM}")
@@ -216,20 +222,41 @@ def test_another_operator_leads_when_the_leader_is_deleted_and_changes_still_lan
     node.kubectl("delete", "check", "later", f"--namespace={NAMESPACE}")
 
 
-def test_a_pool_whose_image_cannot_be_had_says_so(node: OneNode, spare: str) -> None:
+def test_a_pool_whose_image_cannot_be_had_says_so_and_runs_when_it_is_mended(
+    node: OneNode, spare: str
+) -> None:
     image = "localhost/not-there:1"
-
     node.admin.apply([pool(spare, template={"image": image, "imagePullPolicy": "Never"})])
-
     assert image in wait_for_pool(node, spare, "Ready", "ImageUnavailable")["message"]
 
+    node.admin.apply([pool(spare)])
 
-def test_a_pool_that_no_node_can_run_says_so(node: OneNode, spare: str) -> None:
+    wait_for_pool(node, spare, "Ready", "Ready")
+
+
+def test_a_pool_that_no_node_can_run_says_so_and_runs_when_it_is_mended(node: OneNode, spare: str) -> None:
     node.admin.apply([pool(spare, template={"nodeSelector": {"example.com/place": "the-moon"}})])
+    assert "node" in wait_for_pool(node, spare, "Ready", "Unschedulable")["message"]
 
-    message = wait_for_pool(node, spare, "Ready", "Unschedulable")["message"]
+    node.admin.apply([pool(spare)])
 
-    assert "node selector" in message or "nodeSelector" in message
+    wait_for_pool(node, spare, "Ready", "Ready")
+
+
+@pytest.mark.usefixtures("site")
+def test_a_node_is_drained_one_worker_at_a_time(node: OneNode) -> None:
+    wait_for_pool(node, POOL, "Ready", "Ready")
+    before = [_pod(node, pod)["uid"] for pod in PODS]
+    _evict(node, PODS[0])
+
+    with pytest.raises(ApiError, match="disruption budget"):
+        _evict(node, PODS[1])
+
+    wait_until(
+        lambda: _pod(node, PODS[0]).get("uid", before[0]) != before[0], what="another pod of the worker"
+    )
+    wait_for_pool(node, POOL, "Ready", "Ready")
+    assert _pod(node, PODS[1])["uid"] == before[1]
 
 
 @pytest.mark.usefixtures("site")
