@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from pollwatch.plan.addresses import SPECIAL_ADDRESSES
 from pollwatch.plan.checks import TlsOptions
 from pollwatch.plan.egress import EgressPolicy, EgressRule, PortRange
 from pollwatch.plan.samples import Outcome, Reason, Sample
+from pollwatch.probes import dialling
 from pollwatch.probes.network import Network
 from pollwatch.probes.sampling import take_sample
 from tests.support.certificates import Authority
@@ -205,6 +207,18 @@ async def test_a_host_that_is_denied_is_not_reached_by_a_redirect_either(hosts_f
         )
     assert_denied(sample, "spec.egress.deny[0]")
     assert [request.path for request in site.requests] == ["/"]
+
+
+WAYS_OUT = re.compile(
+    r"\b(create_connection|open_connection|sock_connect|connect_ex|getaddrinfo|\.connect)\("
+)
+
+
+def test_there_is_no_other_way_out_than_the_one_that_asks_the_policy() -> None:
+    folder = Path(dialling.__file__).parent
+    found = {path.name for path in folder.glob("*.py") if WAYS_OUT.search(path.read_text(encoding="utf-8"))}
+    # The one that asks, what it connects by, and questions to the machine's own name servers.
+    assert found == {"dialling.py", "network.py", "dns_query.py"}
 
 
 # What follows has a world of its own: names that say anything, and servers that redirect anywhere.
