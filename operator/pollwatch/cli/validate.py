@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 import click
 
-from pollwatch.api.advice import advice, advice_on_pool
+from pollwatch.api.advice import advice
 from pollwatch.api.check import Check
 from pollwatch.api.conditions import AcceptedReason
 from pollwatch.api.load import Loaded, load
+from pollwatch.api.pool_advice import advice_on_pool
 from pollwatch.api.problems import Problem
 from pollwatch.cli.display.words import count
 from pollwatch.cli.errors import BAD_INPUT
