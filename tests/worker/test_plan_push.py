@@ -39,7 +39,7 @@ MIB = 1 << 20
 class Bench:
     """An intake behind `/plan`."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys | None) -> None:
         self.keys = keys
         self.applied: list[Plan] = []
         self.intake = PlanIntake(self.applied.append, changed=lambda: None, clock=SystemClock())
@@ -68,7 +68,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def serving(keys: Keys = KEYS) -> AsyncIterator[tuple[Bench, httpx.AsyncClient]]:
+async def serving(keys: Keys | None = KEYS) -> AsyncIterator[tuple[Bench, httpx.AsyncClient]]:
     bench = Bench(keys)
     await bench.server.start()
     try:
@@ -154,6 +154,18 @@ async def test_without_keys_nothing_is_taken() -> None:
         bench.keys = replace(KEYS, plan_keys=())
         response = await client.post("/plan", content=body)
         assert (response.status_code, "no plan key" in response.text) == (403, True)
+        assert not bench.applied
+
+
+async def test_until_the_keys_are_known_and_when_it_stops_a_worker_asks_to_try_again() -> None:
+    body = sealed(encode(make_check("a")), revision=1)
+    async with serving(None) as (bench, client):
+        starting = await client.post("/plan", content=body)
+        assert (starting.status_code, starting.headers["Retry-After"]) == (503, "1")
+        bench.keys = KEYS
+        bench.push.close()
+        stopping = await client.post("/plan", content=body)
+        assert (stopping.status_code, stopping.text) == (503, "the worker is stopping\n")
         assert not bench.applied
 
 

@@ -20,7 +20,7 @@ from pollwatch.plan.wire import FeedEnd, FeedHead, end_line, head_line, state_li
 from pollwatch.worker.asgi import Receive, Scope, Send, begin, reply
 from pollwatch.worker.connection import client_of
 from pollwatch.worker.feed import Feed
-from pollwatch.worker.guard import admitted
+from pollwatch.worker.guard import admitted, busy
 from pollwatch.worker.keys import Keys
 
 MAX_FIELDS = 10
@@ -92,7 +92,9 @@ def answer(
         kept = [state for state in kept if state.at > now - REPLAYED]
     last = {state.key: state for state in kept}
     # A state that was told may since have got another generation.
-    kept += (state for key, state in states().items() if last.get(key) != state)
+    kept += (
+        state for key, state in states().items() if (told := last.get(key)) is not state and told != state
+    )
     return Answer(kept, feed.cursor, lost, snapshot=True)
 
 
@@ -104,7 +106,8 @@ class FeedApp:
     states: Callable[[], Mapping[CheckKey, CheckState]]
     """The state of every Check."""
     report: Callable[[], WorkerReport]
-    keys: Callable[[], Keys]
+    keys: Callable[[], Keys | None]
+    """`None`: not known yet."""
     clock: Clock
     max_readers: int = MAX_READERS
     readers: int = field(init=False, default=0)
@@ -126,12 +129,7 @@ class FeedApp:
             await reply(send, HTTPStatus.BAD_REQUEST, str(error))
             return
         if self.readers >= self.max_readers:
-            await reply(
-                send,
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"{self.readers} readers are here already; try again later",
-                headers={"Retry-After": "1"},
-            )
+            await busy(send, f"{self.readers} readers are here already; try again later")
             return
         self.readers += 1
         try:

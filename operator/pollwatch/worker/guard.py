@@ -6,8 +6,17 @@ from pollwatch.worker.asgi import Scope, Send, header, reply
 from pollwatch.worker.keys import Keys
 
 
-async def admitted(scope: Scope, send: Send, keys: Keys) -> bool:
-    """Tell whether a request has a feed token; if not, it is answered."""
+async def admitted(scope: Scope, send: Send, keys: Keys | None) -> bool:
+    """Tell whether a request has a feed token; if not, it is answered.
+
+    Args:
+        scope: The request.
+        send: Takes the answer.
+        keys: Those that are accepted; `None`: they are not known yet.
+    """
+    if keys is None:
+        await busy(send, "starting: the plan folder has not been read yet")
+        return False
     if not keys.feed_tokens:
         await reply(
             send,
@@ -24,3 +33,9 @@ async def admitted(scope: Scope, send: Send, keys: Keys) -> bool:
         )
         return False
     return True
+
+
+async def busy(send: Send, message: str) -> None:
+    """Answer that it may be tried again soon."""
+    headers = {"Retry-After": "1", "Connection": "close"}
+    await reply(send, HTTPStatus.SERVICE_UNAVAILABLE, message, headers=headers)

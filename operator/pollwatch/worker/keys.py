@@ -13,6 +13,7 @@ import base64
 import binascii
 import hmac
 import json
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ MAX_KEYS = 4
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,256}=*", re.ASCII)
 """What can stand in an Authorization header (RFC 6750, section 2.1), and is too long to guess."""
 _FERNET_BYTES = 32
+
+logger = logging.getLogger(__name__)
 
 
 class KeysError(ValueError):
@@ -130,6 +133,42 @@ class Keys:
         given = presented.strip().encode("utf-8", "replace")
         fits = [hmac.compare_digest(given, token.encode()) for token in self.feed_tokens]
         return scheme.lower() == "bearer" and any(fits)
+
+
+class KeyRing:
+    """The keys that a worker accepts, as its plan folder has them from time to time."""
+
+    def __init__(self) -> None:
+        self.accepted: Keys | None = None
+        """`None`: not known yet."""
+        self._problem = ""
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Name all of them, newest first."""
+        return () if self.accepted is None else self.accepted.identities
+
+    def take(self, document: bytes | None, *, settled: bool) -> bool:
+        """Take what the folder has; where that is not usable, the keys before stay in force.
+
+        Args:
+            document: `keys.json`; `None`: there is none, and nobody is to be let in.
+            settled: Whether a fault is to be told: it may have been an edit under way.
+
+        Returns:
+            Whether it is usable.
+        """
+        problem = ""
+        try:
+            self.accepted = Keys() if document is None else Keys.parse(document)
+        except KeysError as error:
+            self.accepted = self.accepted or Keys()
+            problem = str(error)
+        if problem != self._problem and (settled or not problem):
+            self._problem = problem
+            if problem:
+                logger.warning("keys refused, those before stay in force", extra={"problem": problem})
+        return not problem
 
 
 def _texts(document: dict[str, Any], kind: str) -> tuple[str, ...]:

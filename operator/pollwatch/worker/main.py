@@ -14,7 +14,7 @@ from pollwatch.plan.reports import WorkerReport
 from pollwatch.probes.network import Network, system_network
 from pollwatch.worker.feed_app import FeedApp
 from pollwatch.worker.health import Health
-from pollwatch.worker.keys import Keys, KeysError
+from pollwatch.worker.keys import KeyRing
 from pollwatch.worker.plan_folder import HEADER_FILE, FolderError, PlanFiles, PlanFolder, follow
 from pollwatch.worker.plan_intake import Outcome, PlanIntake
 from pollwatch.worker.plan_metrics import PoolWorkerMetrics
@@ -69,8 +69,7 @@ class PoolWorker:
         """
         clock = network.clock
         self._settings = settings
-        self._keys = Keys()
-        self._keys_problem = ""
+        self._keys = KeyRing()
         self._unsettled = False
         self._waits = False
         self._stopping = False
@@ -88,17 +87,22 @@ class PoolWorker:
             feed=feed,
             states=self._prober.worker.states,
             report=self.report,
-            keys=lambda: self._keys,
+            keys=lambda: self._keys.accepted,
             clock=clock,
         )
-        push = PlanPush(push=self._intake.push, report=lambda: self._intake.report, keys=lambda: self._keys)
+        self._push = PlanPush(
+            push=self._intake.push, report=lambda: self._intake.report, keys=lambda: self._keys.accepted
+        )
         metrics.include(
             PoolWorkerMetrics(
                 intake=self._intake, feed=feed, readers=lambda: self._feed_app.readers, pulse=self._pulse
             )
         )
         self._server = self._prober.server(
-            settings.listen, ready=self.readiness, routes={"/feed": self._feed_app}, uploads={"/plan": push}
+            settings.listen,
+            ready=self.readiness,
+            routes={"/feed": self._feed_app},
+            uploads={"/plan": self._push},
         )
 
     @property
@@ -122,6 +126,7 @@ class PoolWorker:
                 await stop.wait()
                 logger.info("worker is stopping", extra={"in_flight": self._prober.worker.in_flight})
                 self._stopping = True
+                self._push.close()
                 following.cancel()
                 pulse.cancel()
                 await self._prober.worker.drain(DRAIN)
@@ -173,24 +178,10 @@ class PoolWorker:
         """Take what is in the plan folder; give whether it may be an edit under way."""
         # A fault that is still there at the second look is no edit under way.
         settled, self._unsettled = self._unsettled, False
-        keys_fit = self._take_keys(found, settled=settled)
+        keys_fit = isinstance(found, FolderError) or self._keys.take(found.keys, settled=settled)
         outcome = await self._intake.mounted(found, settled=settled)
         if outcome is None and not self._waits and not self._intake.is_live:
             self._waits = True
             logger.warning("waiting for a plan", extra={"path": str(self._settings.plan / HEADER_FILE)})
         self._unsettled = not settled and (outcome is Outcome.REFUSED or not keys_fit)
         return self._unsettled
-
-    def _take_keys(self, found: PlanFiles | FolderError, *, settled: bool) -> bool:
-        """Take the keys; give whether they are usable. Those before stay where they are not."""
-        if isinstance(found, FolderError):
-            return True
-        try:
-            self._keys, problem = Keys() if found.keys is None else Keys.parse(found.keys), ""
-        except KeysError as error:
-            problem = str(error)
-        if problem != self._keys_problem and (settled or not problem):
-            self._keys_problem = problem
-            if problem:
-                logger.warning("keys refused, those before stay in force", extra={"problem": problem})
-        return not problem

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from pollwatch.plan.reports import PlanReport
 from pollwatch.plan.wire import plan_report_document
 from pollwatch.worker.asgi import Receive, Scope, Send, begin, header, reply
-from pollwatch.worker.guard import admitted
+from pollwatch.worker.guard import admitted, busy
 from pollwatch.worker.keys import Keys, SealError
 from pollwatch.worker.plan_intake import Outcome
 
@@ -40,30 +40,35 @@ class PlanPush:
     push: Callable[[bytes, bytes], Awaitable[Outcome]]
     """Judges a header and a payload."""
     report: Callable[[], PlanReport]
-    keys: Callable[[], Keys]
+    keys: Callable[[], Keys | None]
+    """`None`: not known yet."""
     _under_way: int = field(init=False, default=0)
+    _closing: bool = field(init=False, default=False)
+
+    def close(self) -> None:
+        """Take nothing more."""
+        self._closing = True
 
     def body_limit(self, scope: Scope) -> int:
         """Say from the head of a request how many bytes its body may have."""
         keys = self.keys()
-        wanted = keys.plan_keys and self._under_way < MAX_PUSHES
-        return MAX_BODY if wanted and keys.admit(header(scope, "Authorization")) else 0
+        if keys is None or not keys.plan_keys or self._closing or self._under_way >= MAX_PUSHES:
+            return 0
+        return MAX_BODY if keys.admit(header(scope, "Authorization")) else 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one push."""
         keys = self.keys()
-        if not await admitted(scope, send, keys):
+        if not await admitted(scope, send, keys) or keys is None:
+            return
+        if self._closing:
+            await busy(send, "the worker is stopping")
             return
         if not keys.plan_keys:
             await reply(send, HTTPStatus.FORBIDDEN, "closed: keys.json in the plan folder has no plan key")
             return
         if self._under_way >= MAX_PUSHES:
-            await reply(
-                send,
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"{self._under_way} plans are being taken in already; try again later",
-                headers={"Retry-After": "1", "Connection": "close"},
-            )
+            await busy(send, f"{self._under_way} plans are being taken in already; try again later")
             return
         self._under_way += 1
         try:
