@@ -4,6 +4,8 @@ import hashlib
 from bisect import insort
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -19,7 +21,9 @@ Breathe = Callable[[], Awaitable[None]]
 """Lets others run."""
 _KEY = attrgetter("key")
 _FEW = 8
-"""Up to one in so many is put in its place; for more, sorting them all is cheaper."""
+"""Up to one in so many is put in its place; for more, merging them all is cheaper."""
+_MERGED = 100
+"""Checks that are put in order between two breaths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +86,7 @@ class PlanDecoder:
             block = self._blocks.get(entry.sha256) or await _read(packed, entry, texts, breathe)
             blocks[entry.sha256] = block
             texts.update(block.texts)
-        checks = self._merge(blocks)
+        checks = await self._merge(blocks, breathe)
         self._blocks, self._checks = blocks, checks
         return DecodedPlan(
             plan=Plan(checks=checks, egress=head.egress),
@@ -90,20 +94,22 @@ class PlanDecoder:
             unsupported=tuple(sorted(key for block in blocks.values() for key in block.unsupported)),
         )
 
-    def _merge(self, blocks: Mapping[str, _Decoded]) -> tuple[CheckPlan, ...]:
+    async def _merge(self, blocks: Mapping[str, _Decoded], breathe: Breathe) -> tuple[CheckPlan, ...]:
         """Put the Checks of all blocks in order, from the order of those before."""
         left = [block for digest, block in self._blocks.items() if digest not in blocks]
         gone = {id(check) for block in left for check in block.checks}
         checks = [check for check in self._checks if id(check) not in gone]
-        came = [block for digest, block in blocks.items() if digest not in self._blocks]
-        fresh = [check for block in came for check in block.checks]
-        if len(fresh) * _FEW < len(checks):
-            for check in fresh:
+        came = [block.checks for digest, block in blocks.items() if digest not in self._blocks]
+        if sum(map(len, came)) * _FEW < len(checks):
+            for check in chain.from_iterable(came):
                 insort(checks, check, key=_KEY)
-        else:
-            checks += fresh
-            checks.sort(key=_KEY)
-        return tuple(checks)
+            return tuple(checks)
+        merged: list[CheckPlan] = []
+        for check in merge(checks, *came, key=_KEY):
+            merged.append(check)
+            if len(merged) % _MERGED == 0:
+                await breathe()
+        return tuple(merged)
 
 
 async def _compare(packed: memoryview, entry: BlockEntry, number: int, breathe: Breathe) -> None:
@@ -137,6 +143,7 @@ async def _read(
         await breathe()
     if lines != entry.checks + entry.texts:
         raise PlanError(PlanFault.CORRUPT, "a block of the plan has not as many lines as plan.json says")
+    block.checks.sort(key=_KEY)
     return block
 
 
