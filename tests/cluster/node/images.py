@@ -83,25 +83,24 @@ class ImageBuilder:
     def product(self) -> Path:
         """The archive of Pollwatch's image, built from the Dockerfile of this tree as it is now."""
         name = product_image()
-        base = self._base()
-        key = _digest(_of_files(product_sources(TREE), TREE), base.encode(), name.encode())
+        key = _digest(_of_files(product_sources(TREE), TREE), _base_key().encode(), name.encode())
         entry = self.cache.entry("image-pollwatch", key)
-
-        def make(folder: Path) -> None:
-            self._build(
-                name,
-                folder,
-                *("--file", TREE / "Dockerfile"),
-                *("--build-arg", f"BASE={base}", "--build-arg", f"VERSION={name.rpartition(':')[2]}"),
-                *("--network", "host"),
-                *(f"--volume={path}:{path}:ro" for path in _OF_THIS_MACHINE if Path(path).exists()),
-                context=TREE,
-            )
-
-        self.cache.fill(entry, make)
+        self.cache.fill(entry, lambda folder: self._build_product(name, folder))
         entry.touch()
         _forget_old_archives(entry.parent)
         return entry / "image.tar"
+
+    def _build_product(self, name: str, folder: Path) -> None:
+        self._build(
+            name,
+            folder,
+            *("--file", TREE / "Dockerfile"),
+            *("--build-arg", f"BASE={self._base()}"),
+            *("--build-arg", f"VERSION={name.rpartition(':')[2]}"),
+            *("--network", "host"),
+            *(f"--volume={path}:{path}:ro" for path in _OF_THIS_MACHINE if Path(path).exists()),
+            context=TREE,
+        )
 
     def _around(self, program: Path, name: str) -> Path:
         """The archive of an image of one static program."""
@@ -116,7 +115,7 @@ class ImageBuilder:
 
     def _base(self) -> str:
         """The name of the image that stands in for a public Python image, in buildah's storage."""
-        key = _digest("\0".join(_MMDEBSTRAP).encode(), (_DOCKERFILES / "base.Dockerfile").read_bytes())
+        key = _base_key()
         name = f"localhost/pollwatch-base:{key}"
         with_tar = self.cache.fill(self.cache.entry("debian-python", key), self._bootstrap_debian)
         if self._buildah("inspect", "--type", "image", name).returncode != 0:
@@ -200,6 +199,10 @@ def product_sources(tree: Path) -> list[Path]:
             path = tree / line.removeprefix("!")
             found += [path] if path.is_file() else sorted(path.rglob("*"))
     return [path for path in found if path.is_file() and "__pycache__" not in path.parts]
+
+
+def _base_key() -> str:
+    return _digest("\0".join(_MMDEBSTRAP).encode(), (_DOCKERFILES / "base.Dockerfile").read_bytes())
 
 
 def _of_files(paths: Iterable[Path], tree: Path) -> bytes:

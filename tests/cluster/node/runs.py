@@ -28,7 +28,8 @@ def new_run(runs: Path = RUNS, *, cgroup_root: Path = cgroups.ROOT) -> Iterator[
     """
     folder = runs / f"{_PREFIX}{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     folder.mkdir(parents=True)
-    with _claimed(folder):
+    # A session that sweeps may look at it right now.
+    with _claimed(folder, wait=True):
         try:
             yield folder
         finally:
@@ -42,25 +43,29 @@ def sweep(runs: Path = RUNS, *, cgroup_root: Path = cgroups.ROOT) -> list[str]:
         The names of the runs that were killed.
     """
     killed = []
-    groups = cgroups.names(_PREFIX, cgroup_root)
     folders = sorted(runs.glob(f"{_PREFIX}*"))
     for folder in folders:
         with _claimed(folder) as free:
-            if free and folder.name in groups:
+            if free and folder.name in cgroups.names(folder.name, cgroup_root):
                 cgroups.remove(folder.name, cgroup_root)
                 killed.append(folder.name)
             if free and folder in folders[:-_KEPT]:
-                shutil.rmtree(folder)
+                shutil.rmtree(folder, ignore_errors=True)
     return killed
 
 
 @contextlib.contextmanager
-def _claimed(folder: Path) -> Iterator[bool]:
-    """Whether no other process has claimed the folder; the kernel drops a claim with its process."""
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+def _claimed(folder: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Whether it is there and no other process has claimed it; the kernel drops a claim with its process."""
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    except FileNotFoundError:
+        # Another session has swept it away meanwhile.
+        yield False
+        return
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:

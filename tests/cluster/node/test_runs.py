@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,3 +72,15 @@ def test_the_logs_of_the_last_runs_are_kept(tmp_path: Path, cgroup_root: Path) -
     sweep(tmp_path / "runs", cgroup_root=cgroup_root)
 
     assert [folder.exists() for folder in folders] == [False, False, True, True, True]
+
+
+def test_sessions_that_begin_at_once_sweep_each_run_once(tmp_path: Path, cgroup_root: Path) -> None:
+    for number in range(30):
+        _killed_run(tmp_path / "runs", cgroup_root, f"{number:02}")
+
+    with ThreadPoolExecutor() as pool:
+        sweeps = [pool.submit(sweep, tmp_path / "runs", cgroup_root=cgroup_root) for _ in range(4)]
+        swept = [name for each in sweeps for name in each.result()]
+
+    assert sorted(swept) == [f"pollwatch-node-{number:02}" for number in range(30)]
+    assert _groups(cgroup_root) == []
