@@ -1,16 +1,22 @@
 """The worker: what a plan sets in motion, and what is said of it."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from pollwatch.plan.checks import CheckKey, HttpProbe, Resolve, Target, TcpProbe
+from pollwatch.plan.checks import CheckKey, CheckPlan, HttpProbe, Resolve, Target, TcpProbe
 from pollwatch.plan.samples import Reason
 from pollwatch.plan.states import Verdict
 from tests.support.plans import make_check, make_sample
 from tests.support.worker import WorkerBench
 
 ATTEMPTS = "pollwatch_probe_attempts_total"
+
+
+def make_check_of_a_host(name: str, **changes: Any) -> CheckPlan:
+    """A Check of a host of its own: those of one host are probed first one after the other."""
+    return make_check(name, probe=HttpProbe(url=f"https://{name}.example.org/"), **changes)
 
 
 def test_a_check_is_probed_each_period_and_its_samples_are_counted() -> None:
@@ -278,7 +284,7 @@ async def test_a_feed_reader_sees_a_transition_as_it_happens() -> None:
 def test_many_new_checks_are_in_the_plan_at_once_and_probed_without_holding_the_loop() -> None:
     bench = WorkerBench()
     watched = make_check("watched", period=1.0)
-    many = [make_check(f"check-{n}", period=600.0) for n in range(1_000)]
+    many = [make_check_of_a_host(f"check-{n}", period=600.0) for n in range(1_000)]
     bench.apply(watched)
     known: list[int] = []
 
@@ -296,7 +302,7 @@ def test_many_new_checks_are_in_the_plan_at_once_and_probed_without_holding_the_
 
 def test_a_check_that_leaves_the_plan_before_it_was_taken_up_is_never_probed() -> None:
     bench = WorkerBench()
-    many = [make_check(f"check-{n:04}", period=600.0) for n in range(1_000)]
+    many = [make_check_of_a_host(f"check-{n:04}", period=600.0) for n in range(1_000)]
     bench.apply(*many)
     assert bench.worker.targets(many[-1].key) == ()
     bench.apply(*many[:100])
@@ -307,8 +313,8 @@ def test_a_check_that_leaves_the_plan_before_it_was_taken_up_is_never_probed() -
 
 def test_a_check_that_changes_before_it_was_taken_up_is_probed_as_it_is_now() -> None:
     bench = WorkerBench()
-    many = [make_check(f"check-{n:04}", period=600.0) for n in range(1_000)]
-    changed = make_check("check-0999", period=600.0, generation=2, uid="another")
+    many = [make_check_of_a_host(f"check-{n:04}", period=600.0) for n in range(1_000)]
+    changed = make_check_of_a_host("check-0999", period=600.0, generation=2, uid="another")
     bench.apply(*many)
     bench.apply(*many[:-1], changed)
     bench.run(60.0)
@@ -317,8 +323,8 @@ def test_a_check_that_changes_before_it_was_taken_up_is_probed_as_it_is_now() ->
 
 def test_many_changed_checks_are_followed_without_holding_the_loop() -> None:
     bench = WorkerBench()
-    bench.apply(*(make_check(f"check-{n:04}", timeout=5.0) for n in range(1_000)))
-    changed = [make_check(f"check-{n:04}", timeout=8.0) for n in range(1_000)]
+    bench.apply(*(make_check_of_a_host(f"check-{n:04}", timeout=5.0) for n in range(1_000)))
+    changed = [make_check_of_a_host(f"check-{n:04}", timeout=8.0) for n in range(1_000)]
     followed: list[int] = []
 
     def change() -> None:
@@ -334,14 +340,16 @@ def test_many_changed_checks_are_followed_without_holding_the_loop() -> None:
 
 def test_a_check_that_is_changed_back_before_it_was_taken_up_goes_on_undisturbed() -> None:
     bench = WorkerBench()
-    many = [make_check(f"check-{n:04}", period=3_600.0) for n in range(1_000)]
-    changed = [make_check(f"check-{n:04}", period=3_600.0, timeout=8.0) for n in range(1_000)]
+    many = [make_check_of_a_host(f"check-{n:04}", period=3_600.0) for n in range(1_000)]
+    changed = [make_check_of_a_host(f"check-{n:04}", period=3_600.0, timeout=8.0) for n in range(1_000)]
     bench.apply(*many)
 
     def change_and_change_back() -> None:
         bench.probed.clear()
         bench.apply(*changed)
-        bench.apply(*changed[:100], *(make_check(check.key.name, period=3_600.0) for check in many[100:]))
+        bench.apply(
+            *changed[:100], *(make_check_of_a_host(check.key.name, period=3_600.0) for check in many[100:])
+        )
 
     bench.run(60.0, change_and_change_back, 10.0)
     assert {target.check.key for target in bench.probed} <= {check.key for check in many[:100]}
@@ -349,11 +357,11 @@ def test_a_check_that_is_changed_back_before_it_was_taken_up_goes_on_undisturbed
 
 def test_a_changed_check_that_leaves_the_plan_before_it_was_taken_up_takes_its_series_along_at_once() -> None:
     bench = WorkerBench()
-    bench.apply(*(make_check(f"check-{n:04}", timeout=5.0) for n in range(1_000)))
+    bench.apply(*(make_check_of_a_host(f"check-{n:04}", timeout=5.0) for n in range(1_000)))
     left: list[int] = []
 
     def change_and_leave() -> None:
-        bench.apply(*(make_check(f"check-{n:04}", timeout=8.0) for n in range(1_000)))
+        bench.apply(*(make_check_of_a_host(f"check-{n:04}", timeout=8.0) for n in range(1_000)))
         bench.apply(make_check("check-0000", timeout=8.0))
         left.append(len(bench.series_named(ATTEMPTS)))
 

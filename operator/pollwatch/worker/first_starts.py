@@ -3,7 +3,8 @@
 **New entries.** Nobody waits an hour for the first probe of an hourly Check: a new entry is
 started once soon. How soon depends on how many are new: the first starts are spread so that
 about 50 a second begin, shared evenly among the tenants that have new entries, or all within 20
-seconds; and of those that go to one destination 50 a second, one after the other.
+seconds. Those that go to one destination follow one after the other, ten a second, after ten at
+once: a pool of some workers keeps to about the 50 a second that a host gets by default.
 
 **After a restart.** The entries of a process that takes over from one that died are not new, and
 extra starts for all of them would be a burst. So with a period of up to 30 seconds an entry goes
@@ -20,8 +21,10 @@ from enum import Enum, auto
 
 FIRST_STARTS_PER_SECOND = 50.0
 FIRST_STARTS_WITHIN = 20.0
-"""Longest wait for a first start, seconds, however many entries are new; of those of one destination
-more may have to wait."""
+"""Longest wait for a first start, seconds, however many entries are new; for one destination it may be
+longer."""
+FIRST_STARTS_PER_DESTINATION = 10
+"""At once, and a second from then on."""
 SHORT_PERIOD = 30.0
 """Up to here, seconds, an entry is not started ahead of its slots after a restart."""
 MADE_UP_FOR = 1 / 3
@@ -63,9 +66,12 @@ class FirstStarts:
         own = self._by_tenant[tenant] + 1
         sharing = len(self._by_tenant) + (own == 1)
         delay = turn * min(FIRST_STARTS_WITHIN, sharing * own / FIRST_STARTS_PER_SECOND)
-        if destination is None:
+        before = (
+            0 if destination is None else self._by_destination[destination] - FIRST_STARTS_PER_DESTINATION
+        )
+        if before <= 0:
             return delay
-        return max(delay, (self._by_destination[destination] + turn) / FIRST_STARTS_PER_SECOND)
+        return max(delay, (before + turn) / FIRST_STARTS_PER_DESTINATION)
 
 
 def goes_on_at_its_slots(period: float) -> bool:

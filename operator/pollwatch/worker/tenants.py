@@ -16,6 +16,7 @@ from collections import OrderedDict
 from typing import Generic, TypeVar
 
 MOST_TO_FREE = 8
+"""How many times what is left free one tenant may have running."""
 
 E = TypeVar("E")
 
