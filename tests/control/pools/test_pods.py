@@ -30,8 +30,8 @@ def problem(document: dict[str, Any]) -> PodProblem:
     return found
 
 
-READY = {"conditions": [{"type": "Ready", "status": "True"}]}
-RUNNING = {"state": {"running": {}}}
+READY: dict[str, Any] = {"conditions": [{"type": "Ready", "status": "True"}]}
+RUNNING: dict[str, Any] = {"state": {"running": {}}}
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ class Crew:
             await self._keep_keys(maker.owner)
             self._shards.set_egress(settings.egress)
             self._roster.muster(pool)
-            self._find_edited()
+            self._find_edited(held.uid)
         await self._deliver(maker)
         if tend:
             await self._apply(held, pool, settings, maker)
@@ -133,10 +133,11 @@ class Crew:
     async def _keep_keys(self, owner: dict[str, Any]) -> None:
         services, namespace = self._services, self._services.owned.namespace
         held = services.owned[SECRETS].get(keys_name(self._name))
-        due = due_keys(read_keys(held) if held is not None else None, now=services.clock.time())
-        if due is None:
+        before = read_keys(held) if held is not None else None
+        state = due_keys(before, now=services.clock.time()) or before
+        if state is None or (state is before and held is not None and owner["uid"] in held.owners):
             return
-        document = keys_document(self._name, due, owner)
+        document = keys_document(self._name, state, owner)
         try:
             if held is None:
                 answer = await services.cluster.create(SECRETS, namespace, document)
@@ -149,14 +150,17 @@ class Crew:
             answer = await services.cluster.get(SECRETS, namespace, keys_name(self._name))
         services.owned[SECRETS].seen(answer)
 
-    def _find_edited(self) -> None:
-        """Have plans written again whose Secrets are not as we left them."""
+    def _find_edited(self, uid: str) -> None:
+        """Have plans written again whose Secrets are not as we left them, or are another pool's."""
         found: dict[int | None, dict[str, str]] = {}
+        foreign: set[int | None] = set()
         for held in self._services.owned[SECRETS].of_pool(self._name):
             found.setdefault(held.shard, {})[held.name] = held.data
+            if uid not in held.owners:
+                foreign.add(held.shard)
         for shard in self._shards.shards:
-            if shard.written and found.get(shard.number, {}) != shard.written:
-                shard.stale = True
+            edited = bool(shard.written) and found.get(shard.number, {}) != shard.written
+            shard.stale = shard.stale or edited or shard.number in foreign
 
     async def _deliver(self, maker: Maker) -> None:
         """Write and push all plans that changed, at the same time: those that lose Checks and win them."""

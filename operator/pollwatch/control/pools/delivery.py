@@ -97,7 +97,8 @@ class Delivery:
         header = held_header(held.get(plan_name(shard.pool, shard.number)))
         revision = max(shard.revision, header.revision if header is not None else 0)
         digests = {name: each.data for name, each in held.items()}
-        if revision and revision >= live_revision:
+        ours = all(owner["uid"] in each.owners for each in held.values())
+        if ours and revision and revision >= live_revision:
             wanted = plan_secrets(plan, revision, shard)
             if digests == {name: data_digest(data) for name, data in wanted}:
                 return _done(shard, plan, revision, digests, wrote=False)
@@ -133,7 +134,7 @@ class Delivery:
                         "data": data,
                     },
                 )
-            elif held.data == data_digest(data):
+            elif held.data == data_digest(data) and owner["uid"] in held.owners:
                 return
             else:
                 gone: dict[str, None] = dict.fromkeys(held.document.get("data") or {})

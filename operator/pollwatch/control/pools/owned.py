@@ -59,6 +59,8 @@ class HeldObject:
     pool: str
     shard: int | None
     """`None`: it is of the pool as a whole."""
+    owners: frozenset[str]
+    """Uids of the objects that own it."""
     state: str
     """Digest of all that is not status: another one means that somebody changed the object."""
     data: str
@@ -191,6 +193,7 @@ def _hold(document: Mapping[str, Any]) -> HeldObject:
         version=metadata["resourceVersion"],
         pool=labels.get(LABEL_POOL, ""),
         shard=int(shard) if shard.isdecimal() else None,
+        owners=frozenset(owner["uid"] for owner in metadata.get("ownerReferences") or ()),
         state=hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
         data=digest,
         document=kept,

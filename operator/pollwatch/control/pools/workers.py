@@ -139,7 +139,7 @@ class Workers:
             address=lambda: self._address(shard),
             keys=self.keys,
             client=services.client,
-            owns=shard.book.__contains__,
+            book=shard.book,
             found=services.found,
             heard=self._heard,
             metrics=services.metrics,
