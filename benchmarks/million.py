@@ -83,7 +83,10 @@ def _of_layout(layout: Layout) -> list[tuple[str, str]]:
     return [
         ("pools", f"{layout.pools}"),
         ("workers, each a shard", f"{layout.workers}"),
-        ("Checks of the largest", f"{layout.most_checks:,}"),
+        (
+            "Checks of the largest, and on average",
+            f"{layout.most_checks:,}, {layout.checks / layout.workers:,.0f}",
+        ),
         ("plan Secrets", f"{layout.secrets}"),
         ("plans, packed", _mb(layout.plan_bytes)),
         ("the longest", f"{layout.longest_plan / 1e3:,.0f} kB"),

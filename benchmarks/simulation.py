@@ -70,6 +70,7 @@ class Stopwatch:
 class Layout:
     """How Checks were shared out, and what came of it."""
 
+    checks: int
     pools: int
     workers: int
     secrets: int
@@ -185,7 +186,7 @@ def resize(shards: Shards, workers: int) -> None:
 
 def sized_by_load(shards: Shards) -> int:
     """Ask the operator how many workers a pool needs that sizes itself."""
-    load = Load(planned=total_cost(shards.checks), measured=0.0, lateness=0.0)
+    load = Load(planned=shards.cores, measured=0.0, lateness=0.0)
     return decide(AutoSize(min=1, max=MAX_WORKERS), load, None, now=0.0).workers
 
 
@@ -236,7 +237,7 @@ def operate(checks: int, folder: Path) -> OperatorFigures:
         json_bytes=json_bytes,
         observe_seconds=operator.observing.seconds,
         compile_seconds=operator.compiling.seconds,
-        cores=sum(total_cost(shards.checks) for shards in operator.shards.values()),
+        cores=sum(shards.cores for shards in operator.shards.values()),
         resident_bytes=resident,
         layouts=layouts,
     )
@@ -253,6 +254,7 @@ def measure(operator: Operator, encode_seconds: float, plans: Sequence[EncodedPl
         resize(shards, len(shards.members) + 1)
     moved = sum(owners[check.key] != shard.worker for shard in shards.shards for check in shard.book.checks())
     return Layout(
+        checks=checks,
         pools=len(operator.shards),
         workers=len(plans),
         secrets=sum(len(plan.parts) for plan in plans),
