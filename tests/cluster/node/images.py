@@ -85,8 +85,12 @@ class ImageBuilder:
         name = product_image()
         key = _digest(_of_files(product_sources(TREE), TREE), _base_key().encode(), name.encode())
         entry = self.cache.entry("image-pollwatch", key)
-        self.cache.fill(entry, lambda folder: self._build_product(name, folder))
-        entry.touch()
+        self.cache.fill(
+            entry,
+            lambda folder: self._build_product(name, folder),
+            waiting=lambda: self.progress.say(f"waiting for another session that builds {name}"),
+        )
+        (entry / "image.tar").touch()
         _forget_old_archives(entry.parent)
         return entry / "image.tar"
 
@@ -221,6 +225,7 @@ def _digest(*parts: bytes) -> str:
 
 def _forget_old_archives(folder: Path) -> None:
     """Keep the archives used last; each is several hundred megabytes."""
-    archives = sorted(folder.glob("*/image.tar"), key=lambda path: path.parent.stat().st_mtime)
+    archives = sorted(folder.glob("*/image.tar"), key=lambda path: path.stat().st_mtime)
     for archive in archives[:-_KEPT_ARCHIVES]:
-        shutil.rmtree(archive.parent)
+        # Another session may be at it, too.
+        shutil.rmtree(archive.parent, ignore_errors=True)
