@@ -15,6 +15,7 @@ from pollwatch.control import peer as peer_module
 from pollwatch.control.feed_page import AHEAD, MAX_LINE
 from pollwatch.control.links import LinkReason, LinkState, WorkerLink, feed_client
 from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.plan_book import PlanBook
 from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.clock import SystemClock
 from pollwatch.plan.reports import PlanFault, PlanReport, WorkerReport
@@ -42,7 +43,10 @@ class Linked:
     def __init__(self, url: str | None, client: httpx.AsyncClient) -> None:
         self.url = url
         self.keys = KEYS
-        self.foreign: set[str] = set()
+        self.book = PlanBook()
+        self.book.update(
+            {check.key: check for check in map(make_check, ("a", "b", "first", "early", "busy"))}
+        )
         self.found: list[Found] = []
         self.metrics = ControlMetrics()
         self.times_heard = 0
@@ -52,7 +56,7 @@ class Linked:
             address=lambda: self.url,
             keys=lambda: self.keys,
             client=client,
-            owns=lambda key: key.namespace == NAMESPACE and key.name not in self.foreign,
+            book=self.book,
             found=self.found.append,
             heard=self._heard,
             metrics=self.metrics,
@@ -216,6 +220,33 @@ async def test_lag_grows_while_a_worker_cannot_be_heard(
         line.mend()
         line.break_off()
         await until(lambda: link.state.lag < 1.0, "the lag to end")
+
+
+async def test_of_a_worker_that_is_silent_for_long_nothing_is_known_until_it_speaks_again(
+    worker: ToldWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pollwatch.control.puller.WAIT", 0.2)
+    monkeypatch.setattr("pollwatch.control.puller.VOUCHED", 1.0)
+    monkeypatch.setattr("pollwatch.control.feed_page.SLACK", 0.5)
+    async with (
+        line_to("127.0.0.1", worker.server.port) as line,
+        linked(f"http://127.0.0.1:{line.port}") as link,
+    ):
+        worker.tell("a", DOWN)
+        worker.tell("b", UP)
+        await link.until_told(("a", DOWN), ("b", UP))
+        line.cut()
+        line.break_off()
+        await until(lambda: len(link.found) == 2 + len(link.book), "the end of what is known")
+        assert {(one.state.verdict, one.state.reason) for one in link.found[2:]} == {(Verdict.UNKNOWN, None)}
+        worker.tell("b", DOWN)
+        worker.tell("b", UP)
+        del link.found[:]
+        line.mend()
+        await until(lambda: ("a", DOWN) in link.told, "all that is known")
+        # First what it went through, then how everything is.
+        assert [one for one in link.told if one[1] is not Verdict.UNKNOWN][:2] == [("b", DOWN), ("b", UP)]
+        assert link.state.lost == 0
 
 
 async def test_a_worker_that_moves_is_followed_at_once(worker: ToldWorker) -> None:
@@ -449,15 +480,14 @@ def serving(body: bytes, *, headers: str = "") -> Handler:
 
 async def test_states_of_checks_that_it_was_not_given_are_not_taken_in() -> None:
     body = page(
-        state_line(state_of("mine")),
-        state_line(state_of("secret", namespace="another-team")),
+        state_line(state_of("a")),
+        state_line(state_of("a", namespace="another-team")),
         state_line(state_of("moved-away")),
         end_line(FeedEnd(3)),
     )
     async with serve(serving(body)) as server, linked(server.url.rstrip("/")) as link:
-        link.foreign.add("moved-away")
         await until(lambda: link.found, "the state")
-        assert {name for name, _ in link.told} == {"mine"}
+        assert {one.state.key for one in link.found} == {CheckKey(NAMESPACE, "a")}
 
 
 async def test_times_to_come_are_not_believed() -> None:

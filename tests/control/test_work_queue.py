@@ -180,3 +180,18 @@ async def test_a_postponed_key_that_is_forgotten_can_be_added_again(
     assert len(queue) == 0
     queue.add("a")
     assert len(queue) == 1
+
+
+async def test_what_failed_comes_back_at_once_when_the_cause_is_over_and_what_is_too_early_does_not(
+    queue: WorkQueue[str], timers: Timers
+) -> None:
+    for key in ("failed", "early"):
+        queue.add(key)
+        await queue.get()
+    queue.retry("failed")
+    queue.postpone("early", 5.0)
+    queue.hurry()
+    assert len(queue) == 1
+    assert await queue.get() == "failed"
+    timers.run_off()
+    assert await queue.get() == "early"

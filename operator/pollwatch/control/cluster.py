@@ -184,6 +184,8 @@ class Cluster:
         finally:
             self._metrics.requests.labels(method, str(code)).inc()
             self._metrics.request_seconds.labels(method).observe(self._clock.monotonic() - started)
+        if code == HTTPStatus.UNAUTHORIZED:
+            self.credentials.refused()
         if not HTTPStatus.OK <= code < HTTPStatus.MULTIPLE_CHOICES:
             raise _refusal(code, content, response.headers.get("Retry-After"))
         try:

@@ -11,9 +11,9 @@ from pollwatch.control.data_plane import Found
 from pollwatch.control.link_problems import LinkProblem, LinkReason, plan_problem
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.peer import Peer
+from pollwatch.control.plan_book import PlanBook
 from pollwatch.control.puller import Puller
 from pollwatch.control.pusher import Pusher
-from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.clock import Clock
 from pollwatch.plan.codec import EncodedPlan
 from pollwatch.plan.reports import WorkerReport
@@ -52,7 +52,7 @@ class WorkerLink:
         address: Callable[[], str | None],
         keys: Callable[[], Keys],
         client: httpx.AsyncClient,
-        owns: Callable[[CheckKey], bool],
+        book: PlanBook,
         found: Callable[[Found], None],
         heard: Callable[[], None],
         metrics: ControlMetrics,
@@ -67,9 +67,10 @@ class WorkerLink:
             address: where it is now, `http://HOST:PORT`; `None`: nowhere yet.
             keys: what it accepts, newest first.
             client: see `feed_client`. The owner closes it.
-            owns: whether the worker was given that Check. What it says of others is not taken in:
-                neither by a worker that a Check was moved away from, nor by one that was taken over.
-            found: takes in what it found, oldest first.
+            book: what the worker was given. What it says of other Checks is not taken in: neither by
+                a worker that a Check was moved away from, nor by one that was taken over.
+            found: takes in what it found, oldest first; of a worker that is silent for long, that
+                nothing is known any more.
             heard: called when `state` changed.
             metrics: counts.
             clock: now.
@@ -86,7 +87,7 @@ class WorkerLink:
             random=random,
         )
         self._heard = heard
-        self._puller = Puller(self._peer, owns=owns, found=found, changed=self._pulled)
+        self._puller = Puller(self._peer, book=book, found=found, changed=self._pulled)
         self._pusher = Pusher(
             self._peer, report=lambda: self._puller.report, learned=self._puller.learned, changed=heard
         )

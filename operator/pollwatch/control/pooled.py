@@ -116,4 +116,7 @@ class PooledOperator:
         """Write, push and pull, until cancelled."""
         await self._core.settled()
         async with asyncio.TaskGroup() as group:
-            start(group, (*self._core.reporting(), Job("pools", self._fleet.run())))
+            start(
+                group,
+                (*self._core.reporting(lambda: self._election.leading), Job("pools", self._fleet.run())),
+            )

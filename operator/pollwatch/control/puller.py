@@ -19,16 +19,21 @@ from pollwatch.control.feed_page import (
 )
 from pollwatch.control.link_problems import LinkProblem, bad_feed, token_mismatch, unreachable
 from pollwatch.control.peer import LOOK_FOR_ADDRESS, PATIENCE, Peer, by_acceptance
+from pollwatch.control.plan_book import PlanBook
 from pollwatch.control.slices import Slices
-from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.reports import PlanReport, WorkerReport
 from pollwatch.plan.states import CheckState
+from pollwatch.worker.runner import first_state
 
 WAIT = 10.0
 """Seconds that a read waits for news at the worker; a network that swallows all is noticed soon after."""
 
 INTERVAL = 0.1
 """Seconds from one read to the next, at least: a worker that was taken over must not keep us busy."""
+
+
+VOUCHED = 30.0
+"""Seconds without an answer after which nobody vouches any more for what the worker found."""
 
 
 class Puller:
@@ -38,7 +43,7 @@ class Puller:
         self,
         peer: Peer,
         *,
-        owns: Callable[[CheckKey], bool],
+        book: PlanBook,
         found: Callable[[Found], None],
         changed: Callable[[], None],
     ) -> None:
@@ -46,7 +51,7 @@ class Puller:
 
         Args:
             peer: the worker.
-            owns: whether it was given a Check.
+            book: what it was given.
             found: takes in what it found, oldest first.
             changed: called when an attribute changed.
         """
@@ -60,7 +65,7 @@ class Puller:
         """When that was noticed last, Unix seconds."""
         self.problem: LinkProblem | None = None
         self._peer = peer
-        self._owns = owns
+        self._book = book
         self._found = found
         self._changed = changed
         self._cursor = 0
@@ -70,6 +75,10 @@ class Puller:
         """When the read began that is under way, monotonic seconds."""
         self._failing_since: float | None = None
         """Since when no read succeeded, monotonic seconds."""
+        self._given_up_at: float | None = None
+        """When it was last said that nothing is known any more, monotonic seconds; `None`: it holds."""
+        self._wants_all = False
+        """Whether the worker, that was given up, is to say how everything is."""
         self._moved = asyncio.Event()
         self._log = structlog.get_logger("pollwatch.links").bind(pool=peer.pool, worker=peer.worker)
 
@@ -100,6 +109,7 @@ class Puller:
             if address is None:
                 # That is the workload's trouble, and its own conditions tell of it.
                 self._failing_since = self._failing_since or started
+                self._judge_silence()
                 await self._rest(LOOK_FOR_ADDRESS)
                 continue
             try:
@@ -124,11 +134,11 @@ class Puller:
                     self._peer.client,
                     address,
                     token,
-                    instance=report.instance if report is not None else "",
+                    instance=report.instance if report is not None and not self._wants_all else "",
                     after=self._cursor,
                     # What was silent is asked for a word at once.
                     wait=WAIT if self._failing_since is None else 0.0,
-                    owns=self._owns,
+                    owns=self._book.__contains__,
                     clock=self._peer.clock,
                 )
             except UnauthorizedError as error:
@@ -162,6 +172,7 @@ class Puller:
         peer = self._peer
         peer.metrics.feed_errors.labels(peer.pool, peer.worker).inc()
         self._failing_since = self._failing_since or started
+        self._judge_silence()
         if isinstance(error, UnauthorizedError):
             problem = token_mismatch(peer.worker, str(error))
         elif isinstance(error, BadFeedError):
@@ -178,6 +189,18 @@ class Puller:
             self.problem = problem
             self._changed()
 
+    def _judge_silence(self) -> None:
+        """During a long silence, say now and then of all Checks that nobody knows how they are."""
+        now = self._peer.clock.monotonic()
+        last = self._given_up_at if self._given_up_at is not None else self._failing_since
+        if last is None or now - last < VOUCHED:
+            return
+        if self._given_up_at is None:
+            self._log.warning("nobody vouches any more for what the worker found", checks=len(self._book))
+        self._given_up_at = now
+        for check in self._book.checks():
+            self._found(Found(pool=self._peer.pool, state=first_state(check, now=self._peer.clock.time())))
+
     async def _take(self, page: Page) -> None:
         peer, report = self._peer, page.head.report
         if self.problem is not None:
@@ -192,6 +215,10 @@ class Puller:
             self.lost, self.lost_at = self.lost + lost, now
             self._log.warning("the feed overflowed: transitions are lost, verdicts are not", states=lost)
         self.problem, self._failing_since = None, None
+        if page.head.snapshot:
+            self._given_up_at = None
+        # A worker that was given up tells first what it went through, then how everything is.
+        self._wants_all = self._given_up_at is not None
         self.report, self._cursor, self.heard_at = report, page.cursor, now
         self._delay = _age(page, now)
         peer.metrics.feed_states.labels(peer.pool).inc(len(page.history) + len(page.newest))

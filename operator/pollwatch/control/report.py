@@ -271,7 +271,8 @@ class Reporter:
             return
         if not has_verdict(state):
             # Nobody vouches any more for what was found before: the worker was started anew, say.
-            if not found.history and not self._is_waiting(key, pool):
+            known = self._records.get(key)
+            if known is not None and pool in known.states and not self._is_waiting(key, pool):
                 self._wait(key, pool, decided.expected)
             return
         record = self._record(key, decided)

@@ -128,6 +128,12 @@ class WorkQueue(Generic[K]):
         self._again.discard(key)
         self._finish(key)
 
+    def hurry(self) -> None:
+        """Bring back at once all keys that failed: what made them fail is over."""
+        for key in [key for key in self._timers if key not in self._held]:
+            self._drop_timer(key)
+            self.add(key)
+
     def abandon(self, key: K) -> None:
         """Say that the work on a key was broken off: it comes back at once."""
         self._again.add(key)

@@ -101,6 +101,8 @@ class StatusWriter:
         self._written = written
         self._seen = seen
         self._limit, self._spacing = pace
+        self._failing = False
+        """Whether the last write was not answered."""
         self._metrics = metrics
         self._sleep = sleep
         self._log = structlog.get_logger("pollwatch.writer")
@@ -163,9 +165,13 @@ class StatusWriter:
             else:
                 self._refused(key, error)
         except ClusterError as error:
+            self._failing = True
             self._retry(key, error, after=None)
         else:
             self._metrics.status_writes.labels("written").inc()
+            if self._failing:
+                self._failing = False
+                self._queue.hurry()
             self._written(key, write, answer)
             self._queue.done(key)
 
