@@ -89,10 +89,14 @@ async def test_a_pushed_plan_wins_over_the_mounted_one_until_that_is_newer(bench
 
 
 @pytest.mark.parametrize("revision", [1, 2])
-async def test_a_pushed_plan_that_is_not_newer_is_ignored(bench: Bench, revision: int) -> None:
+async def test_a_pushed_plan_that_is_not_newer_is_ignored_and_that_is_said(
+    bench: Bench, revision: int, caplog: pytest.LogCaptureFixture
+) -> None:
     await bench.mount(A, 2)
+    caplog.set_level(logging.INFO)
     assert await bench.push(B, revision) is Outcome.NOT_NEWER
     assert (bench.live, bench.report.revision, bench.report.fault) == (["a"], 2, None)
+    assert caplog.messages == ["older plan ignored"]
 
 
 async def test_another_mounted_plan_of_the_live_revision_is_what_was_decided(bench: Bench) -> None:

@@ -22,6 +22,7 @@ from pollwatch.series.exposition import Exposition
 from pollwatch.worker import plan_folder
 from pollwatch.worker.keys import Keys, authorization
 from pollwatch.worker.main import PoolWorker, Settings
+from tests.cluster.prometheus import promtool_check_metrics
 from tests.support.exposition import Series, parse, values
 from tests.support.plan_folders import KEYS, Folder, encode, files_of, sealed
 from tests.support.plans import make_check
@@ -359,3 +360,26 @@ async def test_a_defect_in_taking_a_plan_in_ends_no_probing(
         bench.folder.swap(check_of(site.port), revision=2)
         await until(lambda: "the plan folder could not be taken in" in caplog.messages, "a word")
         assert (await bench.operator.read()).report.plan.revision == 1
+
+
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text;version=1.0.0"])
+async def test_the_metrics_of_a_pools_worker_can_be_read_in_both_formats(path: Path, accept: str) -> None:
+    async with working(path) as bench:
+        bench.folder.swap(make_check("a"), revision=4)
+        await wait_for_keys(bench)
+        await bench.operator.plan(PlanReport(revision=4, checks=1))
+        page = (await bench.client.get("/metrics", headers={"Accept": accept})).content
+        series = parse(page, Exposition.TEXT if accept == "text/plain" else Exposition.OPENMETRICS)
+        found = {name for name, _ in series if name.startswith("pollwatch_worker_")}
+        assert series["pollwatch_worker_plan_revision", frozenset()] == 4
+        assert series["pollwatch_worker_feed_entries_total", frozenset()] >= 1
+        assert set(values(series, "pollwatch_worker_plans_refused_total", "fault")) == set(PlanFault)
+        assert {"pollwatch_worker_utilisation_ratio", "pollwatch_worker_feed_readers"} < found
+
+
+async def test_promtool_finds_nothing_to_criticise_in_a_pools_worker(
+    path: Path, promtool_binary: Path
+) -> None:
+    async with working(path) as bench:
+        page = (await bench.client.get("/metrics")).content
+        assert await asyncio.to_thread(promtool_check_metrics, promtool_binary, page) == []

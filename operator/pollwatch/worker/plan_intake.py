@@ -81,7 +81,7 @@ class PlanIntake:
                 head = read_header(header)
                 self._judge_identity(head)
                 if self.is_live and head.revision <= self.report.revision:
-                    return Outcome.NOT_NEWER
+                    return self._ignore(head, "push")
                 await self._take_up(header, payload, "push")
             except PlanError as error:
                 self._refuse(error.fault, str(error))
@@ -122,7 +122,7 @@ class PlanIntake:
             await self._take_up(header, payload, "folder")
             return Outcome.LIVE
         if head.revision < self.report.revision:
-            return Outcome.NOT_NEWER
+            return self._ignore(head, "folder")
         if head.digest != self._digest:
             # Two plans of one revision: somebody starts anew, and the folder is what was decided.
             await self._take_up(header, payload, "folder")
@@ -178,6 +178,13 @@ class PlanIntake:
                 unsupported=decoded.unsupported[:MAX_TOLD],
             )
         )
+
+    def _ignore(self, head: Header, source: str) -> Outcome:
+        logger.info(
+            "older plan ignored",
+            extra={"source": source, "revision": head.revision, "live_revision": self.report.revision},
+        )
+        return Outcome.NOT_NEWER
 
     def _refuse(self, fault: PlanFault, message: str) -> None:
         report = replace(self.report, fault=fault, message=message)
