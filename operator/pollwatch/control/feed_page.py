@@ -12,12 +12,12 @@ from http import HTTPStatus
 
 import httpx
 
-from pollwatch.control.slices import Slices
 from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.clock import Clock
 from pollwatch.plan.states import CheckState
 from pollwatch.plan.wire import FeedEnd, FeedHead, WireError, read_head, read_line
 from pollwatch.worker.keys import authorization
+from pollwatch.worker.slices import Slices
 
 MAX_LINE = 256 << 10
 """Bytes of a line; the longest is the head with its lists."""

@@ -9,10 +9,10 @@ from pollwatch.control.cluster import CHECKS, CONFIG_MAPS, Resource
 from pollwatch.control.follower import Follower, ObjectName, name_of
 from pollwatch.control.inbox import Change, Inbox
 from pollwatch.control.metrics import ControlMetrics
-from pollwatch.control.slices import Slices
 from pollwatch.control.store import Novelty, Store
 from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.clock import Clock
+from pollwatch.worker.slices import Slices
 
 Identity = tuple[Resource, ObjectName]
 """One object of one kind."""

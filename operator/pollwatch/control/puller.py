@@ -20,10 +20,10 @@ from pollwatch.control.feed_page import (
 from pollwatch.control.link_problems import LinkProblem, bad_feed, token_mismatch, unreachable
 from pollwatch.control.peer import LOOK_FOR_ADDRESS, PATIENCE, Peer, by_acceptance
 from pollwatch.control.plan_book import PlanBook
-from pollwatch.control.slices import Slices
 from pollwatch.plan.reports import PlanReport, WorkerReport
 from pollwatch.plan.states import CheckState
 from pollwatch.worker.runner import first_state
+from pollwatch.worker.slices import Slices
 
 WAIT = 10.0
 """Seconds that a read waits for news at the worker; a network that swallows all is noticed soon after."""

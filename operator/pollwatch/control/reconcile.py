@@ -17,12 +17,12 @@ from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.placement import Placed, Placement
 from pollwatch.control.pool_plans import PoolPlans
 from pollwatch.control.report import Reporter
-from pollwatch.control.slices import Slices
 from pollwatch.control.status import Admission
 from pollwatch.control.store import HeldCheck, Store
 from pollwatch.control.work_queue import WorkQueue
 from pollwatch.plan.checks import CheckKey, CheckPlan
 from pollwatch.plan.clock import Clock
+from pollwatch.worker.slices import Slices
 
 APPLY_INTERVAL = 0.25
 """Seconds between two plans, at least: what changes in a rush is applied together."""

@@ -15,13 +15,13 @@ from pollwatch.control.data_plane import DataPlane, Found
 from pollwatch.control.locations import Location
 from pollwatch.control.news import News, admission_news, known_news, silence_news, turn_news
 from pollwatch.control.record import Record, VerdictTurn
-from pollwatch.control.slices import Slices
 from pollwatch.control.status import Admission, desired_status, has_verdict
 from pollwatch.control.store import HeldCheck, Store
 from pollwatch.control.writer import StatusWrite
 from pollwatch.plan.checks import CheckKey, CheckPlan
 from pollwatch.plan.clock import Clock
 from pollwatch.plan.states import CheckState, Verdict
+from pollwatch.worker.slices import Slices
 
 FIRST_VERDICT = 2.0
 """Seconds that the first status of a new Check waits for its first verdict: one write, not two."""

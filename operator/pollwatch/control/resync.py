@@ -17,10 +17,10 @@ from pollwatch.control.cluster import CONFIG_MAPS, SECRETS, Cluster, ClusterErro
 from pollwatch.control.follower import Follower, Namespaces, ObjectName, name_of
 from pollwatch.control.intake import Identity, Intake
 from pollwatch.control.metrics import ControlMetrics
-from pollwatch.control.slices import Slices
 from pollwatch.control.store import Store
 from pollwatch.control.work_queue import backoff
 from pollwatch.plan.clock import Clock
+from pollwatch.worker.slices import Slices
 
 SOON = 20.0
 """Seconds after a start of the watch until it has surely listed: what is deleted before it has, no
