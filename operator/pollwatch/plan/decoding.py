@@ -103,6 +103,7 @@ class PlanDecoder:
         if sum(map(len, came)) * _FEW < len(checks):
             for check in chain.from_iterable(came):
                 insort(checks, check, key=_KEY)
+                await breathe()
             return tuple(checks)
         merged: list[CheckPlan] = []
         for check in merge(checks, *came, key=_KEY):
