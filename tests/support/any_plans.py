@@ -85,7 +85,7 @@ any_policies = st.builds(
 )
 
 
-def plans_of(checks: st.SearchStrategy[CheckPlan], *, most: int = 12) -> st.SearchStrategy[Plan]:
+def plans_of(checks: st.SearchStrategy[CheckPlan], *, most: int = 6) -> st.SearchStrategy[Plan]:
     """Plans of such Checks: sorted, no key twice."""
     lists = st.lists(checks, max_size=most, unique_by=lambda check: check.key)
     ordered = lists.map(lambda some: tuple(sorted(some, key=lambda check: check.key)))
