@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -94,15 +95,20 @@ def test_a_folder_that_is_too_large_is_not_read(folder: Folder, monkeypatch: pyt
 
 
 class Taker:
-    """Takes what is read, and says whether it may be an edit under way."""
+    """Takes what is read, and says whether it is usable."""
 
     def __init__(self) -> None:
         self.taken: list[PlanFiles | FolderError] = []
-        self.unsettled = False
+        self.settled: list[bool] = []
+        self.usable = True
 
-    async def __call__(self, found: PlanFiles | FolderError) -> bool:
+    async def __call__(self, found: PlanFiles | FolderError, *, settled: bool) -> bool:
         self.taken.append(found)
-        return self.unsettled
+        self.settled.append(settled)
+        return self.usable
+
+    def has(self, revision: int) -> bool:
+        return revision in self.revisions
 
     @property
     def revisions(self) -> list[int]:
@@ -165,13 +171,40 @@ async def test_a_folder_that_cannot_be_watched_is_looked_at_and_that_is_said_onc
     ]
 
 
-async def test_what_may_be_an_edit_under_way_is_read_again_soon_without_a_change(
+async def test_what_is_not_usable_is_given_again_once_nobody_edits_it_any_more(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan_folder, "POLL", 3600.0)
     monkeypatch.setattr(plan_folder, "SETTLED", 0.05)
-    folder.edit(*CHECKS)
     async with following(folder) as taker:
-        taker.unsettled = True
+        taker.usable = False
         folder.edit(*CHECKS, revision=2)
-        await until(lambda: taker.revisions.count(2) >= 3, "more looks")
+        await until(lambda: taker.settled[-1], "a second look")
+        # It was told that it is settled: there is no third look.
+        assert taker.settled.count(True) == 1
+        assert taker.taken[-1] == taker.taken[-2]
+
+
+async def test_an_edit_under_way_is_not_settled_however_long_it_takes(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_folder, "POLL", 3600.0)
+    monkeypatch.setattr(plan_folder, "SETTLED", 3600.0)
+    async with following(folder) as taker:
+        taker.usable = False
+        for revision in (2, 3, 4):
+            folder.swap(*CHECKS, revision=revision)
+            await until(partial(taker.has, revision), "the change")
+        assert not any(taker.settled)
+
+
+async def test_a_folder_that_cannot_be_read_is_settled_at_the_second_look(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_folder, "POLL", 3600.0)
+    monkeypatch.setattr(plan_folder, "SETTLED", 0.05)
+    async with following(folder) as taker:
+        taker.usable = False
+        (folder.path / "keys.json").mkdir()
+        await until(lambda: taker.settled[-1], "a second look")
+        assert isinstance(taker.taken[-1], FolderError)

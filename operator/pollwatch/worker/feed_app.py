@@ -139,7 +139,8 @@ class FeedApp:
 
     async def _answer(self, question: Question, scope: Scope, receive: Receive, send: Send) -> None:
         reads = scope["method"] != "HEAD"
-        if reads and question == (self.feed.instance, self.feed.cursor, question.wait) and not self._closing:
+        has_all = question.instance == self.feed.instance and question.after == self.feed.cursor
+        if reads and has_all and not self._closing:
             await self._wait(question, receive)
         await begin(send, HTTPStatus.OK, {"Content-Type": NDJSON})
         if reads:

@@ -70,7 +70,6 @@ class PoolWorker:
         clock = network.clock
         self._settings = settings
         self._keys = KeyRing()
-        self._unsettled = False
         self._waits = False
         self._stopping = False
         self._prober = Prober(
@@ -166,22 +165,18 @@ class PoolWorker:
     async def _follow(self) -> None:
         await follow(PlanFolder(self._settings.plan), self._take)
 
-    async def _take(self, found: PlanFiles | FolderError) -> bool:
+    async def _take(self, found: PlanFiles | FolderError, *, settled: bool) -> bool:
         """Take what is in the plan folder; a defect in that ends no probing."""
         try:
-            return await self._take_in(found)
+            return await self._take_in(found, settled=settled)
         except Exception:
             logger.exception("the plan folder could not be taken in")
-            return False
+            return True
 
-    async def _take_in(self, found: PlanFiles | FolderError) -> bool:
-        """Take what is in the plan folder; give whether it may be an edit under way."""
-        # A fault that is still there at the second look is no edit under way.
-        settled, self._unsettled = self._unsettled, False
+    async def _take_in(self, found: PlanFiles | FolderError, *, settled: bool) -> bool:
         keys_fit = isinstance(found, FolderError) or self._keys.take(found.keys, settled=settled)
         outcome = await self._intake.mounted(found, settled=settled)
         if outcome is None and not self._waits and not self._intake.is_live:
             self._waits = True
             logger.warning("waiting for a plan", extra={"path": str(self._settings.plan / HEADER_FILE)})
-        self._unsettled = not settled and (outcome is Outcome.REFUSED or not keys_fit)
-        return self._unsettled
+        return keys_fit and outcome is not Outcome.REFUSED

@@ -11,9 +11,9 @@ References:
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from watchfiles import awatch
 
@@ -29,7 +29,7 @@ MAX_BYTES = 16 << 20
 POLL = 10.0
 """Seconds between two looks when nothing is noticed."""
 SETTLED = 1.0
-"""Seconds after which a fault is no edit under way any more."""
+"""Seconds without a change after which a fault is no edit under way any more."""
 WATCH_AGAIN = 60.0
 """Seconds until it is tried again to watch a folder that cannot be watched."""
 _DEBOUNCE = 100
@@ -72,8 +72,13 @@ class PlanFolder:
         self.path = path
         self._stamps: tuple[_Stamp, ...] | None = None
 
-    def read(self) -> PlanFiles | None:
-        """Read the files; `None` if nothing has changed since they were read the last time.
+    @property
+    def state(self) -> Hashable:
+        """What it was like when it was read: another value means that it has changed."""
+        return self._stamps
+
+    def read(self, *, again: bool = False) -> PlanFiles | None:
+        """Read the files; `None` if nothing has changed since they were read, and it need not be `again`.
 
         Raises:
             FolderError: One of them cannot be read, or there is too much of them.
@@ -81,7 +86,7 @@ class PlanFolder:
         try:
             root = self._root()
             stamps = tuple(_stamps(root))
-            if stamps == self._stamps:
+            if stamps == self._stamps and not again:
                 return None
             self._stamps = None
             total = sum(stamp.size for stamp in stamps)
@@ -96,10 +101,6 @@ class PlanFolder:
         header, keys = found.pop(HEADER_FILE, None), found.pop(KEYS_FILE, None)
         return PlanFiles(header, tuple(found.values()), keys)
 
-    def forget(self) -> None:
-        """Read them the next time whatever has changed."""
-        self._stamps = None
-
     def _root(self) -> Path:
         """Give the one folder in which all files are of one moment, also if they are swapped meanwhile."""
         swapped = self.path / SWAPPED
@@ -113,8 +114,18 @@ def _stamps(root: Path) -> Iterator[_Stamp]:
             yield _Stamp(name, status.st_mtime_ns, status.st_size, status.st_ino)
 
 
-Take = Callable[[PlanFiles | FolderError], Awaitable[bool]]
-"""Is given what is in the folder, and tells whether that may be an edit under way: then it is read anew."""
+class Take(Protocol):
+    """Takes what is in the folder."""
+
+    async def __call__(self, found: PlanFiles | FolderError, *, settled: bool) -> bool:
+        """Take it; give whether it is usable.
+
+        Args:
+            found: The files, or why they cannot be read.
+            settled: Whether they were the same a while ago. What is wrong with those that are not may
+                be an edit under way: they are given anew.
+        """
+        ...
 
 
 async def follow(folder: PlanFolder, take: Take) -> None:
@@ -122,27 +133,34 @@ async def follow(folder: PlanFolder, take: Take) -> None:
     changed = asyncio.Event()
     watching = asyncio.create_task(_watch(folder.path, changed.set), name="watch-plan")
     try:
+        suspect = False
         while True:
-            unsettled = False
-            try:
-                found = await asyncio.to_thread(folder.read)
-            except FolderError as error:
-                unsettled = await take(error)
-            else:
-                if found is not None:
-                    unsettled = await take(found)
-            if unsettled:
-                folder.forget()
+            suspect = await _look(folder, take, suspect=suspect)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SETTLED if unsettled else POLL):
+                async with asyncio.timeout(SETTLED if suspect else POLL):
                     await changed.wait()
             changed.clear()
     finally:
         watching.cancel()
 
 
+async def _look(folder: PlanFolder, take: Take, *, suspect: bool) -> bool:
+    """Take what is in the folder, if it has changed or was `suspect`; give whether it is suspect now."""
+    former = folder.state
+    found: PlanFiles | FolderError | None
+    try:
+        found = await asyncio.to_thread(folder.read, again=suspect)
+    except FolderError as error:
+        found = error
+    if found is None:
+        return False
+    settled = suspect and folder.state == former
+    return not await take(found, settled=settled) and not settled
+
+
 async def _watch(path: Path, changed: Callable[[], None]) -> None:
     """Call `changed` when something happens in a folder, as far as the system tells."""
+    said = False
     while True:
         try:
             async for _ in awatch(
@@ -151,9 +169,10 @@ async def _watch(path: Path, changed: Callable[[], None]) -> None:
                 changed()
         except (OSError, RuntimeError) as error:
             # No watch is left (fs.inotify.max_user_watches), or the folder is gone for a while.
-            logger.warning(
-                "changes of the plan folder are noticed late: it cannot be watched",
-                extra={"path": str(path), "error": str(error), "poll_seconds": POLL},
-            )
-        changed()
+            if not said:
+                logger.warning(
+                    "changes of the plan folder are noticed late: it cannot be watched",
+                    extra={"path": str(path), "error": str(error), "poll_seconds": POLL},
+                )
+            said = True
         await asyncio.sleep(WATCH_AGAIN)
