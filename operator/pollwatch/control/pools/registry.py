@@ -193,6 +193,7 @@ class Pools:
         held.status = document.get("status") or {}
         if held.generation != metadata["generation"]:
             held.generation = metadata["generation"]
+            admitted = None if held.pool is None else held.pool.spec.allowed_namespaces
             try:
                 held.pool = parse_pool(
                     {"apiVersion": PROBE_POOLS.api_version, "kind": PROBE_POOLS.kind, **document}
@@ -200,6 +201,8 @@ class Pools:
                 held.problems = ()
             except Invalid as error:
                 held.problems = error.problems
+            if held.pool is not None and held.pool.spec.allowed_namespaces != admitted:
+                self._recompile_all(self._users[name])
             self._settle(name, held)
             self._changed(name)
 
