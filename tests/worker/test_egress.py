@@ -124,6 +124,29 @@ def test_what_was_refused_is_probed_soon_after_the_policy_changed() -> None:
     assert bench.verdicts()[-1] is Verdict.UP
 
 
+def test_thousands_that_were_refused_are_probed_anew_without_holding_the_loop() -> None:
+    bench = WorkerBench()
+    checks = [
+        make_check(f"check-{n}", probe=HttpProbe(url=f"https://{n}.example.org/"), period=3_600.0)
+        for n in range(1_000)
+    ]
+    bench.find = lambda _: REFUSED
+    bench.apply(*checks, egress=CLOSED)
+    waiting: list[int] = []
+
+    def open_up() -> None:
+        bench.probed.clear()
+        bench.find = lambda _: make_sample()
+        bench.apply(*checks, egress=OPEN)
+        waiting.append(
+            sum(bench.worker.targets(check.key)[0].due < bench.clock.time() + 30 for check in checks)
+        )
+
+    bench.run(60.0, open_up, 30.0)
+    assert waiting[0] < 100
+    assert {target.check.key for target in bench.probed} >= {check.key for check in checks}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only on Linux is 127.0.0.2 an address of every machine")
 async def test_a_real_worker_connects_only_where_its_plan_leads(tmp_path: Path) -> None:
     hosts_file = tmp_path / "hosts"

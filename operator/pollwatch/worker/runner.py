@@ -114,10 +114,15 @@ class CheckRun:
             elif plan.rate != former.rate:
                 run.retime(self._period)
 
+    @property
+    def is_denied(self) -> bool:
+        """Whether the egress policy refused some target last."""
+        return any(_denied(run) for run in self._targets.values())
+
     def probe_denied_soon(self) -> None:
         """Probe anew what the egress policy refused last: it is another one now."""
         for address, run in self._targets.items():
-            if run.sample is not None and run.sample.reason is Reason.EGRESS_DENIED:
+            if _denied(run):
                 run.reschedule(self._period, self._first(address))
 
     def close(self) -> None:
@@ -260,6 +265,10 @@ class CheckRun:
         run, sample = min(against, key=lambda found: found[1].outcome is Outcome.ERROR)
         address = run.target.address or sample.address
         return replace(state, reason=sample.reason, address=address, evidence=sample.evidence)
+
+
+def _denied(run: TargetRun) -> bool:
+    return run.sample is not None and run.sample.reason is Reason.EGRESS_DENIED
 
 
 def _labelled(plan: CheckPlan) -> tuple[object, ...]:

@@ -1,6 +1,7 @@
 """The data plane: probes what the plan says, and tells what it finds."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -51,14 +52,16 @@ class Worker:
     """Checks of the plan, new or changed, that are still to be taken up."""
     _resumed: set[CheckKey] = field(init=False, default_factory=set, repr=False)
     """Those of `_waiting` that another process may have probed."""
-    _egress: Network = field(init=False, repr=False)
+    _denied: deque[CheckKey] = field(init=False, default_factory=deque, repr=False)
+    """Checks that are still to be probed anew, for the policy that refused them is no more."""
+    _way_out: Network = field(init=False, repr=False)
     """The network, as the plan's egress policy has it."""
     _more: asyncio.Event = field(init=False, default_factory=asyncio.Event, repr=False)
     _services: Services = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Put the parts together; nothing runs yet."""
-        self._egress = self.network
+        self._way_out = self.network
         self._services = Services(
             probe=self._probe,
             schedule=Schedule(
@@ -166,10 +169,9 @@ class Worker:
         if self.protected:
             egress = replace(egress, protected=(*egress.protected, *self.protected))
         # An equal policy is not exchanged: the one in force remembers what it has judged.
-        if egress != self._egress.egress:
-            self._egress = replace(self.network, egress=egress)
-            for run in self._runs.values():
-                run.probe_denied_soon()
+        if egress != self._way_out.egress:
+            self._way_out = replace(self.network, egress=egress)
+            self._denied.extend(key for key, run in self._runs.items() if run.is_denied)
 
     def _drop(self, key: CheckKey) -> None:
         self._waiting.pop(key, None)
@@ -188,7 +190,11 @@ class Worker:
             else:
                 run.change(check, now=now)
             self._resumed.discard(key)
-        if self._waiting:
+        for _ in range(min(TAKEN_UP_AT_ONCE, len(self._denied))):
+            run = self._runs.get(self._denied.popleft())
+            if run is not None:
+                run.probe_denied_soon()
+        if self._waiting or self._denied:
             self._more.set()
 
     async def _take_up_all(self) -> None:
@@ -200,4 +206,4 @@ class Worker:
             await asyncio.sleep(0)
 
     def _probe(self, target: Target) -> Awaitable[Sample]:
-        return self.take_sample(target, self._egress)
+        return self.take_sample(target, self._way_out)
