@@ -129,6 +129,16 @@ def test_what_is_wrong_stands_below_the_table_with_what_to_do_and_the_exit_code_
     assert result.exit_code == 1
 
 
+def test_what_the_pool_says_of_a_worker_is_not_said_twice(
+    status: Status, pool: GivePool, leads: Callable[..., None]
+) -> None:
+    message = "Pod probepool-east-0-0 cannot be scheduled: 0/3 nodes are available."
+    unready = WORKER | {"ready": False, "problem": message.replace("Pod", "pod")}
+    pool(WELL | {"conditions": [condition("Ready", "False", "Unschedulable", message)], "workers": [unready]})
+    leads()
+    assert status().output.count("0/3 nodes are available") == 1
+
+
 def test_a_pool_that_no_operator_has_looked_at_is_not_well(
     status: Status, pool: GivePool, leads: Callable[..., None]
 ) -> None:

@@ -66,7 +66,7 @@ def test_without_rights_it_says_what_it_may_not_do_and_what_to_apply(
     assert code == 1
     assert len(said.splitlines()) == 1
     for right in (
-        "list checks.pollwatch.dev in all namespaces",
+        "list, watch checks.pollwatch.dev in all namespaces",
         "patch checks.pollwatch.dev/status",
         "secrets",
     ):

@@ -38,10 +38,15 @@ class Right:
     resource: Resource
     subresource: str = ""
 
-    def __str__(self) -> str:
+    @property
+    def object(self) -> str:
+        """What it is about, as `kubectl auth can-i` spells it."""
         parts = [self.resource.plural, self.resource.group]
         name = ".".join(part for part in parts if part)
-        return f"{self.verb} {name}/{self.subresource}" if self.subresource else f"{self.verb} {name}"
+        return f"{name}/{self.subresource}" if self.subresource else name
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.object}"
 
 
 RIGHTS: Sequence[Right] = (
@@ -135,10 +140,17 @@ async def _missing_rights(cluster: Cluster, questions: Sequence[tuple[Right, str
         raise PreflightError(f"the Kubernetes API cannot be reached: {error}") from error
     except RefusedError as error:
         raise PreflightError(f"the API server does not say what we may do: {error}") from error
+    return in_words([question for question, allowed in zip(questions, answers, strict=True) if not allowed])
+
+
+def in_words(missing: Sequence[tuple[Right, str]]) -> list[str]:
+    """Write rights, each with its namespace (empty: all), verbs of one object together."""
+    verbs: dict[tuple[str, str], list[str]] = {}
+    for right, namespace in missing:
+        verbs.setdefault((right.object, namespace), []).append(right.verb)
     return [
-        f"{right} in namespace {namespace}" if namespace else f"{right} in all namespaces"
-        for (right, namespace), allowed in zip(questions, answers, strict=True)
-        if not allowed
+        f"{', '.join(of_object)} {name} in {f'namespace {namespace}' if namespace else 'all namespaces'}"
+        for (name, namespace), of_object in verbs.items()
     ]
 
 

@@ -31,8 +31,10 @@ def status(overview: Overview) -> RenderableType:
     parts.append(drawn)
     for pool in overview.pools:
         parts += [Text(f"✗ {pool.name}: {problem}", "red") for problem in pool.problems]
+        told = "\n".join(pool.problems).lower()
         for worker in pool.workers:
-            if worker.problem:
+            # What the pool says of one worker is not said twice.
+            if worker.problem and worker.problem.lower() not in told:
                 parts.append(Text(f"✗ {worker.name}: {worker.problem}", "red"))
     return Group(*parts)
 
