@@ -35,13 +35,15 @@ from tests.cluster.processes.local_pod import LocalPod
 from tests.cluster.waiting import wait_until
 from tests.control.operators import POLLWATCH, POOLED
 from tests.control.pool_stage import SYSTEM_NAMESPACE, WORKER_IMAGE, Pools, worker_image
-from tests.support.counting_site import CountingSite, counting_site
+from tests.support.counting_site import HOSTS, CountingSite, counting_site
 from tests.support.ports import free_port
 from tests.support.punctuality import distance, phase
 
 POOL = "bench"
 KUBELET_SYNC = 60.0
 """Seconds until a volume follows its Secret: what a kubelet may take."""
+SITES = tuple(f"site-{number}.public.example" for number in range(500))
+"""Names of the server: workers are gentle with each host that is new to them."""
 RBAC = Path(__file__).parents[1] / "manifests" / "rbac" / "pools"
 PAUSE = 0.4
 """Seconds between two changes: each is on its own."""
@@ -99,7 +101,11 @@ class Bench:
         finally:
             program.stop(grace_seconds=30)
 
-    def check(self, number: int, period: int, path: str = "") -> dict[str, Any]:
+    def url(self, number: int, turn: str = "") -> str:
+        """What a Check is of; another one each turn."""
+        return self.site.url(f"/{name_of(number)}{turn}", host=SITES[number % len(SITES)])
+
+    def check(self, number: int, period: int) -> dict[str, Any]:
         """A Check of a usual size."""
         return {
             "apiVersion": "pollwatch.dev/v1alpha1",
@@ -111,7 +117,7 @@ class Bench:
                 "timeoutSeconds": min(10, period),
                 "labels": {"team": f"team-{number % 50}"},
                 "http": {
-                    "url": self.site.url(path or path_of(number)),
+                    "url": self.url(number),
                     "headers": [{"name": "Accept-Language", "value": "en"}],
                     "expect": {"statuses": ["2xx"], "body": [{"contains": "Welcome"}]},
                 },
@@ -124,11 +130,6 @@ def name_of(number: int) -> str:
     return f"check-{number:05d}"
 
 
-def path_of(number: int) -> str:
-    """What its server is asked for."""
-    return f"/{name_of(number)}"
-
-
 @contextmanager
 def bench() -> Iterator[Bench]:
     """Everything but the operator."""
@@ -136,7 +137,7 @@ def bench() -> Iterator[Bench]:
         folder = Path(name)
         with control_plane(folder) as plane, counting_site(folder) as site:
             plane.admin.apply(documents_in(RBAC))
-            image = worker_image(folder / "image")
+            image = worker_image(folder / "image", {host: HOSTS[:1] for host in SITES})
             with LocalNode(
                 plane, namespace=SYSTEM_NAMESPACE, folder=folder / "node", images={WORKER_IMAGE: image}
             ) as node:
@@ -200,7 +201,7 @@ def changes(running: Bench, operator: Operator, size: Size) -> list[list[str]]:
     latencies, cpu, begin = [], cpu_seconds(pid), time.monotonic()
     for turn in range(size.changes):
         number = turn * 7919 % size.checks
-        latencies.append(change(running, number, running.site.url(f"{path_of(number)}?{turn}")))
+        latencies.append(change(running, number, running.url(number, f"?{turn}")))
         time.sleep(PAUSE)
     used = cpu_seconds(pid) - cpu - resting * (time.monotonic() - begin)
     p99 = statistics.quantiles(latencies, n=100)[98]

@@ -7,6 +7,7 @@ import heapq
 import os
 import re
 import time
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -18,6 +19,7 @@ from tests.chaos.schedule import NEEDS_API, PERIOD, Action, What
 from tests.chaos.truth import Subject, name_of
 from tests.cluster.processes.local_node import LocalNode
 from tests.control.pool_stage import SYSTEM_NAMESPACE, WORKER_IMAGE, Pools, worker_image
+from tests.support.counting_site import HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,6 +37,9 @@ SETTLES_WITHIN = 60.0
 """Seconds after the last fault within which all has to be as it should be."""
 QUIET = 4.5 * PERIOD
 """Seconds for which it is then watched."""
+
+HOSTS_FILE = {f"site-{number}.public.example": HOSTS[:1] for number in range(250)}
+"""What workers resolve: many names of one server."""
 
 _SERIES = re.compile(rb'^probe_success\{[^}]*\bcheck="([^"]+)"', re.MULTILINE)
 _VERDICTS = frozenset({"Up", "Degraded", "Down"})
@@ -72,7 +77,7 @@ class Stage:
             plane,
             namespace=SYSTEM_NAMESPACE,
             folder=folder / "node",
-            images={WORKER_IMAGE: worker_image(folder / "image")},
+            images={WORKER_IMAGE: worker_image(folder / "image", HOSTS_FILE)},
             environment=self._worker_clock.environment,
             links=True,
         )
@@ -89,7 +94,7 @@ class Stage:
         with self._node:
             try:
                 self._node.sync_volumes_after(SYNC_AFTER)
-                self._pools.create(POOL, replicas=WORKERS, maxProbesPerSecondPerHost=1_000_000)
+                self._pools.create(POOL, replicas=WORKERS)
                 for number in range(checks):
                     self._create(number)
                 self._settle("at the start")
@@ -208,7 +213,7 @@ class Stage:
                     "pool": POOL,
                     "periodSeconds": PERIOD,
                     "timeoutSeconds": 1,
-                    "http": {"url": self._site.url(subject.path)},
+                    "http": {"url": self._url(subject)},
                 },
             },
         )
@@ -216,8 +221,12 @@ class Stage:
 
     def _change(self, subject: Subject) -> None:
         subject.version += 1
-        spec = {"http": {"url": self._site.url(subject.path)}}
+        spec = {"http": {"url": self._url(subject)}}
         self._plane.admin.patch(f"{self._checks}/{subject.name}", {"spec": spec})
+
+    def _url(self, subject: Subject) -> str:
+        # Workers are gentle with a host that is new to them: few Checks share one.
+        return self._site.url(subject.path, host=host_of(subject))
 
     # What is seen.
 
@@ -284,6 +293,11 @@ class Stage:
             if item["reason"] in _VERDICTS:
                 told.setdefault(item["regarding"]["uid"], []).append(item["reason"])
         return told
+
+
+def host_of(subject: Subject) -> str:
+    """One of the names of the server."""
+    return list(HOSTS_FILE)[zlib.crc32(subject.name.encode()) % len(HOSTS_FILE)]
 
 
 def _later(action: Action, at: float) -> Action:
