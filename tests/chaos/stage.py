@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import json
 import os
 import re
 import time
 import zlib
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -67,11 +69,15 @@ class Stage:
         self.timeline: list[str] = []
         self._begin = time.monotonic()
         self._api = True
+        self._aside = ThreadPoolExecutor(1)
+        """Starts the API server while other things happen."""
+        self._starting: Future[None] | None = None
         self._workers = WORKERS
         library = libfaketime()
         if library is None:
             self._note("libfaketime is not to be had: no clock is stepped")
         folder.mkdir(exist_ok=True)
+        self._folder = folder
         self._worker_clock = SteppedClock(folder / "workers.clock", library)
         self._node = LocalNode(
             plane,
@@ -99,9 +105,12 @@ class Stage:
                     self._create(number)
                 self._settle("at the start")
                 self._carry_out(actions)
+                if self._starting is not None:
+                    self._starting.result()
                 wrong = self._settle("after the last fault")
                 return wrong or self._watch()
             finally:
+                self._aside.shutdown()
                 for operator in self._operators:
                     operator.stop()
                 if not self._api:
@@ -132,6 +141,10 @@ class Stage:
                 continue
             self._do(action)
 
+    def _start_api(self) -> None:
+        self._plane.start_api_server()
+        self._api = True
+
     def _do(self, action: Action) -> None:
         match action.what:
             case What.CREATE:
@@ -150,8 +163,7 @@ class Stage:
                 self._api = False
                 self._plane.stop_api_server()
             case What.START_API:
-                self._plane.start_api_server()
-                self._api = True
+                self._starting = self._aside.submit(self._start_api)
             case What.RESIZE:
                 self._workers = action.subject
                 self._pools.change(POOL, replicas=action.subject)
@@ -163,8 +175,7 @@ class Stage:
             case _:
                 self._hurt_worker(action)
                 return
-        name = name_of(action.subject) if action.subject in self.subjects else str(action.subject)
-        self._note(f"{action.what}: {name}")
+        self._note(f"{action.what}{_about(action)}")
 
     def _hurt_operator(self, action: Action) -> None:
         if action.what is What.STEP_OPERATOR:
@@ -177,7 +188,9 @@ class Stage:
                 self._operators[action.subject % OPERATORS],
             )
             chosen.kill()
-        self._note(f"{action.what}: {chosen.name} {action.amount if 'clock' in action.what else ''}")
+        self._note(
+            f"{action.what}: {chosen.name}{f' {action.amount:+g} s' if action.what is What.STEP_OPERATOR else ''}"
+        )
 
     def _hurt_worker(self, action: Action) -> None:
         pods, node = sorted(self._node.pods()), self._node
@@ -289,10 +302,23 @@ class Stage:
     def _told(self) -> dict[str, list[str]]:
         told: dict[str, list[str]] = {}
         items = self._plane.admin.get(self._events)["items"]
+        # For whoever asks why one was told twice.
+        (self._folder / "events.json").write_text(json.dumps(items, indent=1), encoding="utf-8")
         for item in sorted(items, key=lambda one: int(one["metadata"]["resourceVersion"])):
             if item["reason"] in _VERDICTS:
                 told.setdefault(item["regarding"]["uid"], []).append(item["reason"])
         return told
+
+
+def _about(action: Action) -> str:
+    match action.what:
+        case What.STOP_API | What.START_API:
+            return ""
+        case What.STEP_WORKERS:
+            return f": {action.amount:+g} s"
+        case What.RESIZE:
+            return f": {action.subject} workers"
+    return f": {name_of(action.subject)}"
 
 
 def host_of(subject: Subject) -> str:

@@ -69,7 +69,7 @@ class RunningOperator:
     def leads(self) -> bool:
         """Whether it is the leader, as its metrics say; not while it is gone."""
         try:
-            return self.series("pollwatch_operator_leader") == {"pollwatch_operator_leader": 1.0}
+            return self.series("pollwatch_operator_leader").get("pollwatch_operator_leader") == 1.0
         except httpx.TransportError:
             return False
 
