@@ -1,26 +1,26 @@
 """Which plan is live: good ones are taken up, and whatever is wrong with one, the last good one stays."""
 
+import asyncio
 import gzip
 import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pollwatch.plan.blocks import pack
+from pollwatch.plan.checks import Plan
 from pollwatch.plan.clock import SystemClock
-from pollwatch.plan.codec import EncodedPlan
+from pollwatch.plan.codec import EncodedPlan, PlanDecoder
 from pollwatch.plan.header import digest_of, header_line
 from pollwatch.plan.reports import PlanFault, PlanReport
 from pollwatch.worker.plan_folder import FolderError, PlanFiles
 from pollwatch.worker.plan_intake import Outcome, PlanIntake
 from tests.support.plan_folders import encode
 from tests.support.plans import make_check
-
-if TYPE_CHECKING:
-    from pollwatch.plan.checks import Plan
 
 A, B, C = (encode(make_check(name)) for name in "abc")
 
@@ -259,3 +259,60 @@ async def test_nothing_secret_is_in_what_is_said(bench: Bench, caplog: pytest.Lo
         assert secret not in bench.report.message
     said = json.dumps([{**vars(record), "args": None} for record in caplog.records], default=str)
     assert secret not in said
+
+
+offers = st.tuples(
+    st.sampled_from(["push", "mount"]),
+    st.integers(1, 4),
+    st.sampled_from([A, B, C]),
+    st.sampled_from([None, None, flipped, edited_header, of_another_worker, missing_part]),
+)
+
+
+@given(st.lists(offers, max_size=12))
+def test_whatever_is_offered_only_good_plans_are_probed_and_never_an_older_one(
+    offered: list[
+        tuple[
+            str,
+            int,
+            EncodedPlan,
+            Callable[[EncodedPlan, int], PlanFiles | FolderError] | None,
+        ]
+    ],
+) -> None:
+    async def main() -> None:
+        bench = Bench()
+        # A first one, so that there is a worker to be foreign to.
+        await bench.mount(A, 1)
+        for source, revision, plan, spoil in offered:
+            live, before = bench.live, bench.report
+            found = (
+                PlanFiles(plan.header(revision), plan.parts, None) if spoil is None else spoil(plan, revision)
+            )
+            assert isinstance(found, PlanFiles)
+            assert found.header is not None
+            if source == "push":
+                outcome = await bench.intake.push(found.header, b"".join(found.parts))
+            else:
+                taken = await bench.intake.mounted(found, settled=True)
+                assert taken is not None
+                outcome = taken
+            assert bench.report.revision >= before.revision
+            if outcome is Outcome.LIVE:
+                assert spoil is None
+                assert bench.live == [check.key.name for check in (await decoded(plan)).checks]
+                assert bench.report == PlanReport(revision=revision, checks=1)
+            else:
+                assert bench.live == live
+                assert (bench.report.fault is not None) == (
+                    outcome is Outcome.REFUSED or before.fault is not None
+                )
+
+    asyncio.run(main())
+
+
+async def decoded(plan: EncodedPlan) -> Plan:
+    async def go_on() -> None:
+        pass
+
+    return (await PlanDecoder().decode(plan.header(1), plan.payload, breathe=go_on)).plan
