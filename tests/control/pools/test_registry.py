@@ -116,6 +116,26 @@ def test_a_pool_that_comes_goes_or_changes_concerns_only_the_checks_that_name_it
     assert bench.anew() == in_east
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [("nobody", None), (None, "nobody"), ("nobody", "somebody"), (None, None)]
+)
+def test_checks_are_compiled_again_when_other_namespaces_are_admitted(
+    bench: Bench, before: str | None, after: str | None
+) -> None:
+    def see(version: int, tenant: str | None) -> None:
+        admits = {} if tenant is None else {"allowedNamespaces": {"matchLabels": {"tenant": tenant}}}
+        bench.pools.seen(pool_document("east", version=version, **admits))
+
+    see(1, before)
+    try:
+        bench.pools.place(check(pool="east"))
+    except Rejected:
+        assert before is not None
+    bench.anew()
+    see(2, after)
+    assert bench.anew() == ([] if before == after else [CheckKey("public-sites", "front-page")])
+
+
 def test_what_matters_to_workers_alone_has_no_check_compiled_again(bench: Bench) -> None:
     bench.pools.seen(pool_document("east"))
     bench.pools.place(check(pool="east"))

@@ -9,8 +9,8 @@ import structlog
 from pollwatch.api.pool import ProbePool
 from pollwatch.compile.pool import PoolSettings
 from pollwatch.control.cluster import PROBE_POOLS, ClusterError, RefusedError
-from pollwatch.control.conditions import rfc3339
 from pollwatch.control.pools.apply import InvalidObjectError
+from pollwatch.control.pools.courier import Courier
 from pollwatch.control.pools.delivery import OvertakenError
 from pollwatch.control.pools.keys import due_keys, keys_document, read_keys
 from pollwatch.control.pools.names import keys_name
@@ -19,20 +19,16 @@ from pollwatch.control.pools.owned import DISRUPTION_BUDGETS, NETWORK_POLICIES, 
 from pollwatch.control.pools.registry import HeldPool
 from pollwatch.control.pools.roster import Roster
 from pollwatch.control.pools.services import Services
-from pollwatch.control.pools.shards import Shard, Shards
+from pollwatch.control.pools.shards import Shards
 from pollwatch.control.pools.status import desired_status, is_worth_writing
 from pollwatch.control.pools.trouble import Trouble
 from pollwatch.control.pools.view import PoolView
 from pollwatch.control.pools.workers import Workers
 from pollwatch.control.pools.workloads import Maker
 from pollwatch.control.work_queue import backoff
-from pollwatch.plan.codec import PlanTooLargeError
 
 COALESCE = 0.25
 """Seconds that a change waits for others: together they are one write and one push."""
-
-WRITES_AT_ONCE = 8
-"""Shards whose Secrets are written at a time."""
 
 
 class Crew:
@@ -53,6 +49,9 @@ class Crew:
         self._workers = Workers(name, services, group, lambda: self.wake(tend=False))
         self._roster = Roster(name, shards, services, self._workers)
         self._trouble = Trouble()
+        self._courier = Courier(
+            name, shards, services, self._workers, self._trouble, lambda: self.wake(tend=True)
+        )
         self._woken = asyncio.Event()
         self._tend_due = True
         self._scaling = ""
@@ -76,6 +75,7 @@ class Crew:
             if held is not None:
                 await self._attend(held)
             elif await self._dissolve():
+                self._courier.forget(self._shards.shards)
                 return
 
     async def _attend(self, held: HeldPool) -> None:
@@ -90,6 +90,11 @@ class Crew:
         except (ClusterError, OvertakenError) as error:
             problem = str(error)
             self._trouble.obstacle = problem if isinstance(error, RefusedError) else ""
+        except Exception:  # noqa: BLE001 - logged with its traceback below
+            # A defect, but one pool's: the others go on.
+            self._services.metrics.reconcile_errors.inc()
+            self._log.exception("tending a pool met a defect")
+            problem = "a defect in Pollwatch"
         try:
             await self._write_status(held)
         except ClusterError as error:
@@ -107,7 +112,7 @@ class Crew:
             self._shards.set_egress(settings.egress)
             self._roster.muster(pool)
             self._find_edited(held.uid)
-        await self._deliver(maker)
+        await self._courier.deliver(maker)
         if tend:
             await self._apply(held, pool, settings, maker)
 
@@ -162,59 +167,6 @@ class Crew:
             edited = bool(shard.written) and found.get(shard.number, {}) != shard.written
             shard.stale = shard.stale or edited or shard.number in foreign
 
-    async def _deliver(self, maker: Maker) -> None:
-        """Write and push all plans that changed, at the same time: those that lose Checks and win them."""
-        stale = [shard for shard in self._shards.shards if shard.stale]
-        if not stale:
-            return
-        self._trouble.too_large = ""
-        limit = asyncio.Semaphore(WRITES_AT_ONCE)
-
-        async def deliver(shard: Shard) -> None:
-            async with limit:
-                await self._deliver_one(shard, maker)
-
-        results = await asyncio.gather(*map(deliver, stale), return_exceptions=True)
-        self._workers.look()
-        failures = [result for result in results if result is not None]
-        # A defect is told before what will go away by itself.
-        for failure in sorted(failures, key=lambda error: isinstance(error, ClusterError | OvertakenError)):
-            raise failure
-
-    async def _deliver_one(self, shard: Shard, maker: Maker) -> None:
-        shard.stale = False
-        is_first = shard.revision == 0
-        try:
-            outcome = await self._services.delivery.deliver(
-                shard,
-                owner=maker.owner,
-                live_revision=self._workers.state(shard.worker).live_revision,
-            )
-        except PlanTooLargeError as error:
-            self._trouble.too_large = str(error)
-            return
-        except BaseException:
-            shard.stale = True
-            raise
-        self._workers.push(shard)
-        if outcome.wrote:
-            self._services.metrics.plan_writes.labels(self._name).inc()
-        if is_first:
-            # Its StatefulSet is made when the Secrets that its pod mounts are there.
-            self.wake(tend=True)
-        if outcome.edited:
-            await self._tell_repaired(outcome.edited, maker.pool.metadata.uid)
-
-    async def _tell_repaired(self, names: tuple[str, ...], uid: str) -> None:
-        now = self._services.clock.time()
-        note = (
-            f"Secret {', '.join(names)} was edited by hand and was put right at {rfc3339(now)}:"
-            " change Checks and the ProbePool instead."
-        )
-        self._trouble.repaired(note, now=now)
-        self._log.warning("a plan was edited by hand; put right", secrets=list(names))
-        await self._services.events.warn(self._name, uid, reason="PlanEdited", action="Deliver", note=note)
-
     async def _apply(self, held: HeldPool, pool: ProbePool, settings: PoolSettings, maker: Maker) -> None:
         applier, roster = self._services.applier, self._roster
         await applier.apply(SERVICES, maker.service())
@@ -229,6 +181,7 @@ class Crew:
             numbers = frozenset(shard.number for shard in gone)
             await applier.delete_shards(self._name, numbers, generation=held.generation)
             roster.dismiss(gone)
+            self._courier.forget(gone)
         idle = len(set(wanted) - set(self._shards.members))
         self._scaling = ""
         if len(leaving) > len(gone):

@@ -1,0 +1,123 @@
+"""Brings the plans of one pool to its workers: written first, then pushed."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from pollwatch.control.cluster import ClusterError
+from pollwatch.control.conditions import rfc3339
+from pollwatch.control.pools.delivery import Outcome, OvertakenError
+from pollwatch.control.pools.services import Services
+from pollwatch.control.pools.shards import Shard, Shards
+from pollwatch.control.pools.trouble import Trouble
+from pollwatch.control.pools.workers import Workers
+from pollwatch.control.pools.workloads import Maker
+from pollwatch.plan.codec import PlanTooLargeError
+
+WRITES_AT_ONCE = 8
+"""Shards whose Secrets are written at a time."""
+
+
+class Courier:
+    """Of one pool. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        name: str,
+        shards: Shards,
+        services: Services,
+        workers: Workers,
+        trouble: Trouble,
+        first: Callable[[], None],
+    ) -> None:
+        """Wire it.
+
+        Args:
+            name: the pool.
+            shards: whose plans.
+            services: what is needed from outside.
+            workers: are pushed what was written.
+            trouble: is told of plans that do not fit, and of Secrets that somebody edited.
+            first: called when a shard has Secrets for the first time: its pod can be made now.
+        """
+        self._name = name
+        self._shards = shards
+        self._services = services
+        self._workers = workers
+        self._trouble = trouble
+        self._first = first
+        self._log = structlog.get_logger("pollwatch.pools").bind(pool=name)
+
+    async def deliver(self, maker: Maker) -> None:
+        """Write and push all plans that changed, at the same time: those that lose Checks and win them.
+
+        Raises:
+            OvertakenError: a Secret was changed meanwhile: try again.
+            ClusterError: a write failed. The other plans were written all the same.
+        """
+        stale = [shard for shard in self._shards.shards if shard.stale]
+        if not stale:
+            return
+        self._trouble.too_large = ""
+        limit = asyncio.Semaphore(WRITES_AT_ONCE)
+
+        async def deliver(shard: Shard) -> None:
+            async with limit:
+                await self._deliver_one(shard, maker)
+
+        results = await asyncio.gather(*map(deliver, stale), return_exceptions=True)
+        self._workers.look()
+        failures = [result for result in results if result is not None]
+        # A defect is told before what will go away by itself.
+        for failure in sorted(failures, key=lambda error: isinstance(error, ClusterError | OvertakenError)):
+            raise failure
+
+    async def _deliver_one(self, shard: Shard, maker: Maker) -> None:
+        shard.stale = False
+        is_first = shard.revision == 0
+        try:
+            outcome = await self._services.delivery.deliver(
+                shard,
+                owner=maker.owner,
+                live_revision=self._workers.state(shard.worker).live_revision,
+            )
+        except PlanTooLargeError as error:
+            self._trouble.too_large = str(error)
+            return
+        except BaseException:
+            shard.stale = True
+            raise
+        self._workers.push(shard)
+        self._count(shard, outcome)
+        if is_first:
+            self._first()
+        if outcome.edited:
+            await self._tell_repaired(outcome.edited, maker.pool.metadata.uid)
+
+    def _count(self, shard: Shard, outcome: Outcome) -> None:
+        metrics, names = self._services.metrics, (self._name, shard.worker)
+        if outcome.wrote:
+            metrics.plan_writes.labels(self._name).inc()
+        metrics.plan_checks.labels(*names).set(outcome.plan.checks)
+        metrics.plan_bytes.labels(*names).set(outcome.plan.size)
+        metrics.plan_time.labels(*names).set(self._services.clock.time())
+
+    def forget(self, shards: Iterable[Shard]) -> None:
+        """Drop the metrics of shards that are gone."""
+        metrics = self._services.metrics
+        for shard in shards:
+            for family in (metrics.plan_checks, metrics.plan_bytes, metrics.plan_time):
+                with contextlib.suppress(KeyError):
+                    family.remove(self._name, shard.worker)
+
+    async def _tell_repaired(self, names: tuple[str, ...], uid: str) -> None:
+        now = self._services.clock.time()
+        note = (
+            f"Secret {', '.join(names)} was edited by hand and was put right at {rfc3339(now)}:"
+            " change Checks and the ProbePool instead."
+        )
+        self._trouble.repaired(note, now=now)
+        self._log.warning("a plan was edited by hand; put right", secrets=list(names))
+        await self._services.events.warn(self._name, uid, reason="PlanEdited", action="Deliver", note=note)
