@@ -188,9 +188,8 @@ class Stage:
                 self._operators[action.subject % OPERATORS],
             )
             chosen.kill()
-        self._note(
-            f"{action.what}: {chosen.name}{f' {action.amount:+g} s' if action.what is What.STEP_OPERATOR else ''}"
-        )
+        step = f" {action.amount:+g} s" if action.what is What.STEP_OPERATOR else ""
+        self._note(f"{action.what}: {chosen.name}{step}")
 
     def _hurt_worker(self, action: Action) -> None:
         pods, node = sorted(self._node.pods()), self._node

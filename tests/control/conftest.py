@@ -206,7 +206,10 @@ class Checks:
             found = self.condition(name, condition_type)
             return found if found.get("reason") == reason else None
 
-        return wait_until(condition, what=f"{condition_type} of {name} to be {reason}") or {}
+        try:
+            return wait_until(condition, what=f"{condition_type} of {name} to be {reason}") or {}
+        except AssertionError as error:
+            raise AssertionError(f"{error}; its status is {self.get(name).get('status')}") from None
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """What `kubectl describe` shows."""
