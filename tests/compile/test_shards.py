@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pollwatch.compile.shards import Sharding
@@ -22,6 +22,8 @@ KEYS = [CheckKey(f"team-{number % 37}", f"check-{number}") for number in range(1
 SOME = KEYS[:500]
 
 names = st.text("abcdefghij-0123456789", min_size=1, max_size=12)
+few = settings(max_examples=30)
+"""Each example hashes a hundred thousand weights."""
 some_workers = st.lists(names, min_size=1, max_size=5, unique=True)
 
 
@@ -56,6 +58,7 @@ def test_slots_are_all_used_and_evenly() -> None:
     assert max(counts.values()) < 60
 
 
+@few
 @given(some_workers, names)
 def test_a_worker_that_is_added_takes_from_the_others_and_moves_nothing_between_them(
     workers: list[str], added: str
@@ -66,6 +69,7 @@ def test_a_worker_that_is_added_takes_from_the_others_and_moves_nothing_between_
     assert {new for old, new in zip(before, after, strict=True) if old != new} == {added}
 
 
+@few
 @given(some_workers.filter(lambda workers: len(workers) > 1))
 def test_a_worker_that_is_removed_moves_only_what_it_had(workers: list[str]) -> None:
     gone, *stay = workers
@@ -83,6 +87,7 @@ def test_one_more_worker_moves_about_its_fair_share(count: int) -> None:
     assert moved == pytest.approx(len(KEYS) / (count + 1), rel=0.35)
 
 
+@few
 @given(some_workers, st.randoms())
 def test_the_order_of_the_names_makes_no_difference(workers: list[str], random: Random) -> None:
     shuffled = random.sample(workers, len(workers))
@@ -90,6 +95,7 @@ def test_the_order_of_the_names_makes_no_difference(workers: list[str], random: 
     assert owners(Sharding(shuffled), SOME) == owners(Sharding(workers), SOME)
 
 
+@few
 @given(some_workers, some_workers)
 def test_resizing_ends_where_starting_anew_begins(before: list[str], after: list[str]) -> None:
     resized, anew = Sharding(before).resized(after), Sharding(after)
