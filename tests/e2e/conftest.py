@@ -12,6 +12,7 @@ import pytest
 from tests.cluster.node.kit import KIT_VARIABLE, Kit
 from tests.cluster.node.node import OneNode
 from tests.cluster.progress import Progress
+from tests.cluster.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,5 +53,7 @@ def namespace(node: OneNode) -> Iterator[str]:
         },
     )
     name = str(made["metadata"]["name"])
+    accounts = f"/api/v1/namespaces/{name}/serviceaccounts"
+    wait_until(lambda: node.admin.get(accounts)["items"], what="an account, without which no pod is admitted")
     yield name
     node.admin.delete(f"/api/v1/namespaces/{name}")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pollwatch import __version__
-from tests.cluster.node.images import product_image
+from tests.cluster.node.images import TREE, product_image
 from tests.cluster.waiting import wait_until
+from tests.e2e.pods import USER, restricted_pod
 
 if TYPE_CHECKING:
     from tests.cluster.node.node import OneNode
@@ -20,30 +22,9 @@ POD = "image"
 @pytest.fixture
 def shell(node: OneNode, namespace: str) -> str:
     """The namespace of a restricted pod of the image, with a read-only root, that sleeps."""
-    container = {
-        "name": "pollwatch",
-        "image": product_image(),
-        "imagePullPolicy": "Never",
-        "command": ["sleep", "infinity"],
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-    }
-    spec = {
-        "terminationGracePeriodSeconds": 0,
-        # The kubelet takes the user from the image, and starts no pod whose user may be root.
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [container],
-    }
+    container = {"name": "pollwatch", "image": product_image(), "command": ["sleep", "infinity"]}
     path = f"/api/v1/namespaces/{namespace}/pods"
-    # The account `default` comes a moment after the namespace.
-    wait_until(
-        lambda: node.admin.get(f"/api/v1/namespaces/{namespace}/serviceaccounts")["items"],
-        what="the namespace's service account",
-    )
-    node.admin.post(path, {"metadata": {"name": POD}, "spec": spec})
+    node.admin.post(path, {"metadata": {"name": POD}, "spec": restricted_pod(container)})
     wait_until(
         lambda: node.admin.get(f"{path}/{POD}")["status"]["phase"] == "Running",
         what="a pod of the image to run",
@@ -58,7 +39,23 @@ def _exec(node: OneNode, namespace: str, *command: str) -> str:
 
 def test_pollwatch_runs_on_a_read_only_root_as_a_user_with_a_number(node: OneNode, shell: str) -> None:
     assert __version__ in _exec(node, shell, "pollwatch", "--version")
-    assert _exec(node, shell, "id", "-u").strip() == "65532"
+    assert _exec(node, shell, "id", "-u").strip() == str(USER)
+
+
+def test_the_image_holds_the_source_of_this_tree(node: OneNode, shell: str) -> None:
+    code = (
+        "import hashlib, json, pathlib, pollwatch; root = pathlib.Path(pollwatch.__file__).parent; "
+        "print(json.dumps({str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest()"
+        " for p in root.rglob('*.py')}))"
+    )
+    root = TREE / "operator" / "pollwatch"
+
+    inside = json.loads(_exec(node, shell, "python", "-c", code))
+
+    assert inside == {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in root.rglob("*.py")
+    }
 
 
 def test_the_image_holds_no_compiler_and_nothing_that_installs_python_packages(

@@ -11,7 +11,9 @@ import pytest
 
 from tests.cluster.apiclient import ApiError, JsonObject
 from tests.cluster.node.images import BUSYBOX
+from tests.cluster.node.node import KubectlError
 from tests.cluster.waiting import wait_until
+from tests.e2e.pods import restricted_pod
 
 if TYPE_CHECKING:
     from tests.cluster.node.node import OneNode
@@ -20,31 +22,17 @@ REPLICAS = 2
 
 
 def _pod_spec() -> JsonObject:
-    """A web server of the files of the Secret `page`, as restricted as a pod can be."""
-    return {
-        "terminationGracePeriodSeconds": 0,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 65532,
-            "seccompProfile": {"type": "RuntimeDefault"},
+    """A web server of the files of the Secret `page`."""
+    return restricted_pod(
+        {
+            "name": "web",
+            "image": BUSYBOX,
+            "command": ["/busybox", "httpd", "-f", "-vv", "-p", "8080", "-h", "/page"],
+            "readinessProbe": {"httpGet": {"path": "/text", "port": 8080}, "periodSeconds": 1},
+            "volumeMounts": [{"name": "page", "mountPath": "/page"}],
         },
-        "containers": [
-            {
-                "name": "web",
-                "image": BUSYBOX,
-                "imagePullPolicy": "Never",
-                "command": ["/busybox", "httpd", "-f", "-vv", "-p", "8080", "-h", "/page"],
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
-                "readinessProbe": {"httpGet": {"path": "/text", "port": 8080}, "periodSeconds": 1},
-                "volumeMounts": [{"name": "page", "mountPath": "/page"}],
-            }
-        ],
-        "volumes": [{"name": "page", "secret": {"secretName": "page"}}],
-    }
+        volumes=[{"name": "page", "secret": {"secretName": "page"}}],
+    )
 
 
 def _documents() -> list[JsonObject]:
@@ -95,6 +83,18 @@ def _in_pod(node: OneNode, namespace: str, *command: str) -> str:
     return node.kubectl("exec", "--namespace", namespace, "web-0", "--", "/busybox", *command)
 
 
+def _fetch(node: OneNode, namespace: str, url: str) -> str:
+    """A page as a pod gets it, once it does: names and rules of Services follow their pods in a moment."""
+
+    def page() -> str:
+        try:
+            return _in_pod(node, namespace, "wget", "-q", "-O-", url)
+        except KubectlError:
+            return ""
+
+    return wait_until(page, what=f"a page from {url}", within_seconds=60)
+
+
 def test_a_pod_that_is_not_restricted_is_refused_where_the_standard_is_enforced(
     node: OneNode, namespace: str
 ) -> None:
@@ -109,16 +109,13 @@ def test_a_service_is_reached_by_its_name_and_by_its_address(node: OneNode, web:
     service: dict[str, Any] = node.admin.get(f"/api/v1/namespaces/{web}/services/web")
     address = service["spec"]["clusterIP"]
 
+    assert _fetch(node, web, f"http://{address}/text") == "one"
+    assert _fetch(node, web, "http://web/text") == "one"
     assert address in _in_pod(node, web, "nslookup", f"web.{web}.svc.cluster.local")
-    assert _in_pod(node, web, "wget", "-q", "-O-", f"http://{address}/text") == "one"
-    assert _in_pod(node, web, "wget", "-q", "-O-", "http://web/text") == "one"
 
 
 def test_each_pod_of_a_statefulset_has_a_name(node: OneNode, web: str) -> None:
-    pages = [
-        _in_pod(node, web, "wget", "-q", "-O-", f"http://web-{ordinal}.webs:8080/text")
-        for ordinal in range(REPLICAS)
-    ]
+    pages = [_fetch(node, web, f"http://web-{ordinal}.webs:8080/text") for ordinal in range(REPLICAS)]
 
     assert pages == ["one"] * REPLICAS
 
@@ -130,7 +127,7 @@ def test_a_secret_that_changes_changes_in_the_volumes_of_running_pods(node: OneN
 
     read = partial(_in_pod, node, web, "cat", "/page/text")
     wait_until(lambda: read() == "two", what="the new text in the volume", within_seconds=90)
-    assert _in_pod(node, web, "wget", "-q", "-O-", "http://127.0.0.1:8080/text") == "two"
+    assert _fetch(node, web, "http://127.0.0.1:8080/text") == "two"
 
 
 def test_what_a_pod_writes_can_be_read(node: OneNode, web: str) -> None:

@@ -10,6 +10,7 @@ import httpx
 
 from tests.cluster.node.images import product_image
 from tests.cluster.waiting import wait_until
+from tests.e2e.pods import restricted_pod
 from tests.e2e.website_server import PORT
 
 if TYPE_CHECKING:
@@ -92,25 +93,14 @@ class Site:
 
 
 def _pod_spec() -> JsonObject:
-    return {
-        "automountServiceAccountToken": False,
-        "terminationGracePeriodSeconds": 0,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [
-            {
-                "name": "server",
-                # It is there, and it has Python.
-                "image": product_image(),
-                "imagePullPolicy": "Never",
-                "command": ["python", "/site/server.py"],
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
-                "readinessProbe": {"httpGet": {"path": "/ready", "port": PORT}, "periodSeconds": 1},
-                "volumeMounts": [{"name": "site", "mountPath": "/site"}],
-            }
-        ],
-        "volumes": [{"name": "site", "configMap": {"name": "site"}}],
-    }
+    return restricted_pod(
+        {
+            "name": "server",
+            # It is there, and it has Python.
+            "image": product_image(),
+            "command": ["python", "/site/server.py"],
+            "readinessProbe": {"httpGet": {"path": "/ready", "port": PORT}, "periodSeconds": 1},
+            "volumeMounts": [{"name": "site", "mountPath": "/site"}],
+        },
+        volumes=[{"name": "site", "configMap": {"name": "site"}}],
+    )

@@ -223,9 +223,14 @@ def _digest(*parts: bytes) -> str:
     return digest.hexdigest()[:12]
 
 
+def _last_used(archive: Path) -> float:
+    # Another session may have removed it just now.
+    return archive.stat().st_mtime if archive.exists() else 0.0
+
+
 def _forget_old_archives(folder: Path) -> None:
     """Keep the archives used last; each is several hundred megabytes."""
-    archives = sorted(folder.glob("*/image.tar"), key=lambda path: path.stat().st_mtime)
+    archives = sorted(folder.glob("*/image.tar"), key=_last_used)
     for archive in archives[:-_KEPT_ARCHIVES]:
         # Another session may be at it, too.
         shutil.rmtree(archive.parent, ignore_errors=True)
