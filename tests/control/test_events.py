@@ -4,10 +4,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pollwatch.control.events import BACKLOG, CHECK_BURST, MOST_REFUSALS, Recorder
+from pollwatch.control.cluster import UnreachableError
+from pollwatch.control.events import BACKLOG, CHECK_BURST, MOST_REFUSALS, RETRY_LIMIT, Recorder
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.news import (
     News,
@@ -25,8 +27,12 @@ from pollwatch.plan.samples import Reason
 from pollwatch.plan.states import CheckState, Verdict
 from tests.control.api_server import json_answer, refusal, sample, scripted_cluster
 from tests.control.documents import ACCEPTED, REJECTED
+from tests.support.clock import FakeClock, run_in_fake_time
 from tests.support.sites import Answer, Site
 from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from pollwatch.control.cluster import Cluster
 
 KEY = CheckKey("public-sites", "front-page")
 NOW = 1_478_653_200.0
@@ -203,7 +209,7 @@ async def test_an_event_that_is_there_already_is_not_tried_again(bench: Bench) -
     assert len(bench.site.requests) == 1
 
 
-@pytest.mark.parametrize("answer", [b"garbage", refusal(503), refusal(429), refusal(401)])
+@pytest.mark.parametrize("answer", [b"garbage", refusal(503), refusal(429), refusal(401), refusal(403)])
 async def test_events_wait_for_an_api_server_that_is_away(bench: Bench, answer: Answer | bytes) -> None:
     bench.site.answer = answer
     bench.recovers_after = 4
@@ -223,9 +229,13 @@ async def test_a_server_that_asks_for_time_gets_it(bench: Bench) -> None:
     assert bench.slept == [7.0]
 
 
-@pytest.mark.parametrize("code", [403, 404, 422])
-async def test_an_event_that_can_never_be_posted_holds_up_no_other(bench: Bench, code: int) -> None:
-    bench.site.answer = refusal(code)
+@pytest.mark.parametrize(
+    "answer",
+    [refusal(403, "forbidden: namespace x because it is being terminated"), refusal(404), refusal(422)],
+    ids=["terminated", "no namespace", "invalid"],
+)
+async def test_an_event_that_can_never_be_posted_holds_up_no_other(bench: Bench, answer: Answer) -> None:
+    bench.site.answer = answer
     bench.recorder.record(say())
     await bench.recorder.idle()
     assert (bench.outcomes("failed"), len(bench.site.requests)) == (1, 1)
@@ -263,3 +273,32 @@ async def test_what_waits_is_bounded(bench: Bench) -> None:
     bench.recorder.begin()
     await bench.recorder.idle()
     assert len(bench.site.requests) <= 1
+
+
+def test_after_ten_minutes_without_an_api_server_what_waited_is_told_within_seconds() -> None:
+    clock = FakeClock()
+    back_at = clock.monotonic() + 600.0
+    posted: list[float] = []
+
+    class Away:
+        async def create_event(self, *_: object) -> None:
+            await asyncio.sleep(0.01)
+            if clock.monotonic() < back_at:
+                raise UnreachableError("no answer")
+            posted.append(clock.monotonic())
+
+    async def main() -> None:
+        recorder = Recorder(
+            cluster=cast("Cluster", Away()), metrics=ControlMetrics(), clock=clock, instance="test"
+        )
+        running = asyncio.create_task(recorder.run())
+        for number in range(100):
+            recorder.record(say(str(number), uid=str(number)))
+        await recorder.idle()
+        running.cancel()
+        await asyncio.wait([running])
+
+    run_in_fake_time(clock, main())
+    assert len(posted) == 100
+    assert posted[0] - back_at <= RETRY_LIMIT
+    assert posted[-1] - posted[0] < RETRY_LIMIT

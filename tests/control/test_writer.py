@@ -4,21 +4,22 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from pollwatch.control.cluster import Cluster
+from pollwatch.control.cluster import Cluster, UnreachableError
 from pollwatch.control.limiter import Budgets, TokenBucket
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.status import CheckStatus, desired_status, read_status
-from pollwatch.control.work_queue import WorkQueue
+from pollwatch.control.work_queue import BACKOFF_LIMIT, WorkQueue
 from pollwatch.control.writer import CHECK_BURST, CHECK_RATE, Pace, StatusWrite, StatusWriter
 from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.clock import SystemClock
 from pollwatch.plan.states import Verdict
 from tests.control.api_server import json_answer, refusal, sample, scripted_cluster
 from tests.control.documents import ACCEPTED, check_document
+from tests.support.clock import FakeClock, run_in_fake_time
 from tests.support.sites import Answer, Site
 from tests.support.waiting import until
 
@@ -152,7 +153,8 @@ async def test_a_check_that_is_gone_is_left_alone(bench: Bench) -> None:
 
 async def test_where_somebody_else_wrote_first_the_check_is_read_and_decided_anew(bench: Bench) -> None:
     bench.site.answers[STATUS_PATH] = refusal(409)
-    bench.site.answers[PATH] = json_answer(check_document(version=7))
+    listed = f"{PATH.removesuffix('/front-page')}?fieldSelector=metadata.name%3Dfront-page"
+    bench.site.answers[listed] = json_answer({"items": [check_document(version=7)]})
 
     def accept_the_second(key: CheckKey, document: dict[str, Any]) -> None:
         bench.site.answers[STATUS_PATH] = accepted_answer()
@@ -249,3 +251,66 @@ async def test_requests_are_counted_by_method_and_code(bench: Bench) -> None:
     bench.site.answer = refusal(404)
     await bench.write()
     assert sample(bench.metrics, "pollwatch_operator_api_requests_total", method="PATCH", code="404") == 1
+
+
+class AwayForTenMinutes:
+    """An API server that answers nobody for ten minutes, and counts who asks."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.back_at = clock.monotonic() + 600.0
+        self.asked = 0
+        self.wrote_at: list[float] = []
+
+    async def patch_status(self, *_: object, **__: object) -> dict[str, Any]:
+        self.asked += 1
+        await asyncio.sleep(0.01)
+        if self._clock.monotonic() < self.back_at:
+            raise UnreachableError("no answer")
+        self.wrote_at.append(self._clock.monotonic())
+        return {}
+
+
+def test_after_ten_minutes_without_an_api_server_all_that_waited_is_written_within_a_minute() -> None:
+    clock = FakeClock()
+    away = AwayForTenMinutes(clock)
+    keys = [CheckKey("public-sites", f"check-{number}") for number in range(500)]
+    written: set[CheckKey] = set()
+    longest = 0
+
+    async def main() -> None:
+        nonlocal longest
+        queue = WorkQueue[CheckKey](random=lambda: 0.5, call_later=asyncio.get_running_loop().call_later)
+        writer = StatusWriter(
+            cluster=cast("Cluster", away),
+            queue=queue,
+            due=lambda key: (
+                None
+                if key in written
+                else StatusWrite(uid=key.name, resource_version="1", before=None, after=WANTED)
+            ),
+            written=lambda key, _write, _answer: written.add(key),
+            seen=lambda _key, _check: None,
+            pace=Pace.make(clock),
+            metrics=ControlMetrics(),
+        )
+        running = asyncio.create_task(writer.run())
+        for key in keys:
+            queue.add(key)
+        while len(written) < len(keys):
+            await asyncio.sleep(1.0)
+            # Checks go on changing meanwhile: each waits once, however often.
+            for key in keys[:50]:
+                queue.add(key)
+            longest = max(longest, len(queue))
+        running.cancel()
+        await asyncio.wait([running])
+        queue.close()
+
+    run_in_fake_time(clock, main())
+    assert longest <= len(keys)
+    assert away.asked < 100_000
+    first, last = min(away.wrote_at), max(away.wrote_at)
+    assert first - away.back_at <= BACKOFF_LIMIT
+    # Where one got through, the others do not wait for their own next try.
+    assert last - first < 5.0

@@ -198,6 +198,13 @@ class Cluster:
         document: dict[str, Any] = await self.request("GET", resource.path(namespace, name))
         return document
 
+    async def find(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any] | None:
+        """Read one object as who may list, but not get; `None` when it does not exist."""
+        found = await self.request(
+            "GET", resource.path(namespace), query={"fieldSelector": f"metadata.name={name}"}
+        )
+        return next(iter(found["items"]), None)
+
     async def create(
         self, resource: Resource, namespace: str | None, document: Mapping[str, Any]
     ) -> dict[str, Any]:

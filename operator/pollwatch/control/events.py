@@ -28,10 +28,12 @@ CHECKS_REMEMBERED = 10_000
 RETRY_BASE, RETRY_LIMIT = 0.5, 10.0
 """Seconds before an Event is posted again, doubled for each failure in a row, and at most."""
 
-MOST_REFUSALS = 10
-"""Times that one Event is tried again where the API server answers with an error of its own."""
+MOST_REFUSALS = 6
+"""Times that one Event is tried again that the API server refuses, half a minute in all: one that
+was just started knows nobody's rights yet."""
 
-_PASSING = (HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+_ENDING = "being terminated"
+"""What the API server says of a namespace in which nothing can be made any more."""
 
 
 class Recorder:
@@ -109,8 +111,7 @@ class Recorder:
                     self._metrics.events.labels("repeated").inc()
                     return
                 refusals += 1
-                passing = error.code in _PASSING or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
-                if not passing or refusals > MOST_REFUSALS:
+                if not error.retriable or _ENDING in str(error) or refusals > MOST_REFUSALS:
                     self._failed(said, error)
                     return
                 wait = error.retry_after

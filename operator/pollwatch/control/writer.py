@@ -34,6 +34,12 @@ CHECK_RATE, CHECK_BURST = 0.2, 5.0
 CHECKS_REMEMBERED = 10_000
 """Checks whose budget is remembered."""
 
+CONFLICTS = 10
+"""Times in a row that a status is worked out anew, at once, because somebody else wrote the Check."""
+
+AFTER_CONFLICTS = 1.0
+"""Seconds until the next try after so many."""
+
 NOT_LEADING = 1.0
 """Seconds before a write is thought of again that was held back, for we may not lead any more."""
 
@@ -140,17 +146,21 @@ class StatusWriter:
         if (wait := spacing.wait()) > 0.0:
             self._queue.postpone(key, wait)
             return
-        await self._limit.take(self._sleep)
-        write = self._due(key)
-        if write is None:
-            self._queue.done(key)
-        elif not may_write():
-            self._queue.postpone(key, NOT_LEADING)
-        else:
-            spacing.try_take()
-            await self._write(key, write)
+        for _ in range(CONFLICTS):
+            await self._limit.take(self._sleep)
+            write = self._due(key)
+            if write is None:
+                self._queue.done(key)
+                return
+            if not may_write():
+                self._queue.postpone(key, NOT_LEADING)
+                return
+            if await self._write(key, write):
+                return
+        self._queue.postpone(key, AFTER_CONFLICTS)
 
-    async def _write(self, key: CheckKey, write: StatusWrite) -> None:
+    async def _write(self, key: CheckKey, write: StatusWrite) -> bool:
+        """Write a status; return whether that is settled: where somebody else was faster, it is not."""
         try:
             answer = await self._cluster.patch_status(
                 key.namespace,
@@ -161,9 +171,8 @@ class StatusWriter:
             )
         except RefusedError as error:
             if error.code == HTTPStatus.CONFLICT:
-                await self._look_again(key)
-            else:
-                self._refused(key, error)
+                return not await self._look_again(key)
+            self._refused(key, error)
         except ClusterError as error:
             self._failing = True
             self._retry(key, error, after=None)
@@ -172,22 +181,26 @@ class StatusWriter:
             if self._failing:
                 self._failing = False
                 self._queue.hurry()
+            self._spacing.of(write.uid).try_take()
             self._written(key, write, answer)
             self._queue.done(key)
+        return True
 
-    async def _look_again(self, key: CheckKey) -> None:
-        """Read a Check that is not as we thought; what is due for it is worked out anew, at once."""
+    async def _look_again(self, key: CheckKey) -> bool:
+        """Read a Check that is not as we thought; return whether it could be."""
         self._metrics.status_writes.labels("conflict").inc()
         try:
-            document = await self._cluster.get(CHECKS, key.namespace, key.name)
+            document = await self._cluster.find(CHECKS, key.namespace, key.name)
         except RefusedError as error:
             self._refused(key, error)
         except ClusterError as error:
             self._retry(key, error, after=None)
         else:
-            self._seen(key, document)
-            self._queue.add(key)
+            if document is not None:
+                self._seen(key, document)
+                return True
             self._queue.done(key)
+        return False
 
     def _refused(self, key: CheckKey, error: RefusedError) -> None:
         if error.code == HTTPStatus.NOT_FOUND:
