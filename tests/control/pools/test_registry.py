@@ -123,7 +123,9 @@ def test_checks_are_compiled_again_when_other_namespaces_are_admitted(
     bench: Bench, before: str | None, after: str | None
 ) -> None:
     def see(version: int, tenant: str | None) -> None:
-        admits = {} if tenant is None else {"allowedNamespaces": {"matchLabels": {"tenant": tenant}}}
+        admits: dict[str, Any] = (
+            {} if tenant is None else {"allowedNamespaces": {"matchLabels": {"tenant": tenant}}}
+        )
         bench.pools.seen(pool_document("east", version=version, **admits))
 
     see(1, before)

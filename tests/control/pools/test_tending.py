@@ -1,8 +1,10 @@
 """What is made of a pool stays as it must be, changes shard by shard, and goes with the pool."""
 
+import random
 from typing import Any
 
 from pollwatch.control.pools.workloads import SPEC_DIGEST
+from pollwatch.plan.checks import HttpProbe
 from tests.control.pool_stage import POOLS
 from tests.control.pools.bench import Stage, eventually, fleet_on, labelled, leading_fleet
 
@@ -220,3 +222,37 @@ async def test_the_status_says_what_runs_and_what_is_asked_for(stage: Stage) -> 
         }
         sets = [stage.get("statefulsets", name) or {} for name in stage.names("statefulsets")]
         assert all(SPEC_DIGEST in one["metadata"]["annotations"] for one in sets)
+
+
+async def test_a_label_that_somebody_takes_away_is_put_back(stage: Stage) -> None:
+    stage.create()
+    async with leading_fleet(stage):
+        await all_made(stage, 1)
+        without: dict[str, Any] = {"metadata": {"labels": {"pollwatch.dev/pool": None}}}
+        objects = [f"services/{stage.base}", f"statefulsets/{stage.base}-0", f"secrets/{stage.base}-0-plan"]
+        for one in objects:
+            stage.admin.patch(stage.path(*one.split("/")), without)
+        await eventually(
+            lambda: all(
+                (stage.get(*one.split("/")) or {})["metadata"]["labels"].get("pollwatch.dev/pool")
+                == stage.pool
+                for one in objects
+            ),
+            "all labels to be there again",
+        )
+
+
+async def test_a_plan_that_does_not_fit_is_told_with_what_to_do_until_it_fits(stage: Stage) -> None:
+    stage.create()
+    async with leading_fleet(stage) as running:
+        running.probe("small")
+        await all_made(stage, 1)
+        big = [f"check-{number}" for number in range(14)]
+        for name in big:
+            body = random.Random(name).randbytes(600_000)  # noqa: S311 - nothing is secret here
+            running.probe(name, probe=HttpProbe(url="http://a.example/", body=body))
+        await eventually(lambda: stage.reason("Accepted") == "PlanTooLarge", "the plan to be refused")
+        assert "give the pool more workers" in stage.condition("Accepted")["message"]
+        assert stage.names("secrets") == [f"{stage.base}-0-plan", f"{stage.base}-keys"]
+        running.drop(*big)
+        await eventually(lambda: stage.reason("Accepted") == "Accepted", "the plan to fit again")

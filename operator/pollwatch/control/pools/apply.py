@@ -114,8 +114,8 @@ class Applier:
                 await self._delete(resource, held)
         return True
 
-    async def delete_shards(self, name: str, numbers: frozenset[int], *, generation: int) -> None:
-        """Delete the objects of shards that a pool does not have any more.
+    async def delete_shards(self, name: str, numbers: frozenset[int], *, generation: int) -> bool:
+        """Delete the objects of shards that a pool does not have any more; return whether it does not.
 
         Args:
             name: the pool.
@@ -133,13 +133,14 @@ class Applier:
             if held.shard in numbers
         ]
         if not obsolete:
-            return
+            return True
         pool = await self._cluster.get(PROBE_POOLS, None, name)
         if pool["metadata"]["generation"] != generation:
             self._pools.seen(pool)
-            return
+            return False
         for resource, held in obsolete:
             await self._delete(resource, held)
+        return True
 
     async def _delete(self, resource: Resource, held: HeldObject) -> None:
         self._applied.pop((resource, held.name), None)

@@ -60,7 +60,6 @@ class Courier:
         stale = [shard for shard in self._shards.shards if shard.stale]
         if not stale:
             return
-        self._trouble.too_large = ""
         limit = asyncio.Semaphore(WRITES_AT_ONCE)
 
         async def deliver(shard: Shard) -> None:
@@ -84,11 +83,12 @@ class Courier:
                 live_revision=self._workers.state(shard.worker).live_revision,
             )
         except PlanTooLargeError as error:
-            self._trouble.too_large = str(error)
+            self._trouble.too_large[shard.worker] = str(error)
             return
         except BaseException:
             shard.stale = True
             raise
+        self._trouble.too_large.pop(shard.worker, None)
         self._workers.push(shard)
         self._count(shard, outcome)
         if is_first:
@@ -105,9 +105,10 @@ class Courier:
         metrics.plan_time.labels(*names).set(self._services.clock.time())
 
     def forget(self, shards: Iterable[Shard]) -> None:
-        """Drop the metrics of shards that are gone."""
+        """Drop what is told of shards that are gone."""
         metrics = self._services.metrics
         for shard in shards:
+            self._trouble.too_large.pop(shard.worker, None)
             for family in (metrics.plan_checks, metrics.plan_bytes, metrics.plan_time):
                 with contextlib.suppress(KeyError):
                     family.remove(self._name, shard.worker)

@@ -13,7 +13,7 @@ from pollwatch.control.pools.apply import InvalidObjectError
 from pollwatch.control.pools.courier import Courier
 from pollwatch.control.pools.delivery import OvertakenError
 from pollwatch.control.pools.keys import due_keys, keys_document, read_keys
-from pollwatch.control.pools.names import keys_name
+from pollwatch.control.pools.names import keys_name, labels
 from pollwatch.control.pools.network_policy import network_policy
 from pollwatch.control.pools.owned import DISRUPTION_BUDGETS, NETWORK_POLICIES, SECRETS, SERVICES
 from pollwatch.control.pools.registry import HeldPool
@@ -140,7 +140,9 @@ class Crew:
         held = services.owned[SECRETS].get(keys_name(self._name))
         before = read_keys(held) if held is not None else None
         state = due_keys(before, now=services.clock.time()) or before
-        if state is None or (state is before and held is not None and owner["uid"] in held.owners):
+        if state is None or (
+            state is before and held is not None and held.belongs_to(owner["uid"], labels(self._name))
+        ):
             return
         document = keys_document(self._name, state, owner)
         try:
@@ -161,7 +163,7 @@ class Crew:
         foreign: set[int | None] = set()
         for held in self._services.owned[SECRETS].of_pool(self._name):
             found.setdefault(held.shard, {})[held.name] = held.data
-            if uid not in held.owners:
+            if not held.belongs_to(uid, labels(self._name, held.shard)):
                 foreign.add(held.shard)
         for shard in self._shards.shards:
             edited = bool(shard.written) and found.get(shard.number, {}) != shard.written
@@ -177,9 +179,8 @@ class Crew:
         settled = await applier.roll_out([maker.stateful_set(shard.number) for shard in written])
         leaving = roster.leaving(wanted)
         gone = [shard for shard in leaving if roster.can_go(shard)]
-        if gone:
-            numbers = frozenset(shard.number for shard in gone)
-            await applier.delete_shards(self._name, numbers, generation=held.generation)
+        numbers = frozenset(shard.number for shard in gone)
+        if gone and await applier.delete_shards(self._name, numbers, generation=held.generation):
             roster.dismiss(gone)
             self._courier.forget(gone)
         idle = len(set(wanted) - set(self._shards.members))

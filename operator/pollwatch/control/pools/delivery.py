@@ -97,7 +97,8 @@ class Delivery:
         header = held_header(held.get(plan_name(shard.pool, shard.number)))
         revision = max(shard.revision, header.revision if header is not None else 0)
         digests = {name: each.data for name, each in held.items()}
-        ours = all(owner["uid"] in each.owners for each in held.values())
+        marks = labels(shard.pool, shard.number)
+        ours = all(each.belongs_to(owner["uid"], marks) for each in held.values())
         if ours and revision and revision >= live_revision:
             wanted = plan_secrets(plan, revision, shard)
             if digests == {name: data_digest(data) for name, data in wanted}:
@@ -120,7 +121,8 @@ class Delivery:
         held: HeldObject | None,
         owner: Mapping[str, Any],
     ) -> None:
-        metadata = {"labels": labels(shard.pool, shard.number), "ownerReferences": [owner]}
+        marks = labels(shard.pool, shard.number)
+        metadata = {"labels": marks, "ownerReferences": [owner]}
         try:
             if held is None:
                 answer = await self._cluster.create(
@@ -134,7 +136,7 @@ class Delivery:
                         "data": data,
                     },
                 )
-            elif held.data == data_digest(data) and owner["uid"] in held.owners:
+            elif held.data == data_digest(data) and held.belongs_to(owner["uid"], marks):
                 return
             else:
                 gone: dict[str, None] = dict.fromkeys(held.document.get("data") or {})

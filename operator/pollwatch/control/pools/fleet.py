@@ -192,7 +192,7 @@ class Fleet:
 
     def _names(self) -> set[str]:
         made = {held.pool for resource in (*WORKLOADS, SECRETS) for held in self._owned[resource]}
-        return {*self._pools.names(), *made, *self._crews}
+        return {*self._pools.names(), *made, *self._crews} - {""}
 
     def _wake(self, name: str, services: Services, group: asyncio.TaskGroup) -> None:
         crew = self._crews.get(name)

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -57,6 +57,7 @@ class HeldObject:
     uid: str
     version: str
     pool: str
+    """Empty: somebody took the label away before we knew the object."""
     shard: int | None
     """`None`: it is of the pool as a whole."""
     owners: frozenset[str]
@@ -67,6 +68,11 @@ class HeldObject:
     """Digest of a Secret's data; empty for other kinds."""
     document: Mapping[str, Any] = field(repr=False)
     """Without `managedFields` and, of plans, without the payload."""
+
+    def belongs_to(self, uid: str, labels: Mapping[str, str]) -> bool:
+        """Whether it is owned by an object, and has these labels."""
+        found = self.document["metadata"].get("labels") or {}
+        return uid in self.owners and labels.items() <= found.items()
 
 
 def data_digest(data: Mapping[str, str]) -> str:
@@ -117,6 +123,9 @@ class Objects:
         if held is not None and held.uid == metadata["uid"] and not is_newer(version, held.version):
             return
         fresh = _hold(document)
+        if not fresh.pool and held is not None:
+            # Somebody took its labels away: it is whose it was, to be put right.
+            fresh = replace(fresh, pool=held.pool, shard=held.shard)
         self._held[fresh.name] = fresh
         self._changed(fresh.pool)
 
@@ -170,7 +179,7 @@ class OwnedObjects:
             self.listed.set()
 
     def _changed(self, pool: str) -> None:
-        for tell in self._tell:
+        for tell in self._tell if pool else ():
             tell(pool)
 
 

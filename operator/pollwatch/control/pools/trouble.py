@@ -1,6 +1,6 @@
 """What goes wrong with a pool beside what is seen of its workers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pollwatch.api.pool_conditions import PoolAcceptedReason
 from pollwatch.control.pools.registry import HeldPool
@@ -20,8 +20,8 @@ class Trouble:
 
     invalid: str = ""
     """What the API server refuses of what the spec asks for."""
-    too_large: str = ""
-    """Which plan does not fit, and what to do."""
+    too_large: dict[str, str] = field(default_factory=dict)
+    """Workers whose plan does not fit, and what to do about it."""
     obstacle: str = ""
     """Why something could not be applied now."""
     _repaired: str = ""
@@ -42,7 +42,7 @@ class Trouble:
         if self.invalid:
             return PoolAcceptedReason.INVALID_SPEC, f"The API server refuses {self.invalid}"
         if self.too_large:
-            return PoolAcceptedReason.PLAN_TOO_LARGE, self.too_large
+            return PoolAcceptedReason.PLAN_TOO_LARGE, next(iter(self.too_large.values()))
         if not admits_some:
             return PoolAcceptedReason.NO_NAMESPACE_ADMITTED, NO_NAMESPACE
         return PoolAcceptedReason.ACCEPTED, "The spec can be carried out."
