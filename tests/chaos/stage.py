@@ -68,6 +68,7 @@ class Stage:
         self.subjects: dict[int, Subject] = {}
         self.timeline: list[str] = []
         self._begin = time.monotonic()
+        self._deaths: list[float] = []
         self._api = True
         self._aside = ThreadPoolExecutor(1)
         """Starts the API server while other things happen."""
@@ -157,7 +158,7 @@ class Stage:
                 subject.deleted = time.monotonic()
             case What.FAIL | What.RECOVER:
                 subject = self.subjects[action.subject]
-                subject.turn(fails=action.what is What.FAIL)
+                subject.turn(fails=action.what is What.FAIL, at=time.monotonic())
                 self._site.answer(500 if subject.fails else 200, subject.path)
             case What.STOP_API:
                 self._api = False
@@ -208,13 +209,15 @@ class Stage:
             What.EDIT_SECRET: lambda: self._pools.spoil_secret(secret, **{"plan.json": b"{}"}),
         }
         self._note(f"{action.what}: {pod}")
+        if action.what is What.KILL_WORKER:
+            self._deaths.append(time.monotonic())
         # The pool may be resized at this very moment.
         begin = hurt[action.what]
         with contextlib.suppress(KeyError):
             begin()
 
     def _create(self, number: int) -> None:
-        subject = Subject(name=name_of(number), created=time.monotonic())
+        subject = Subject(name=name_of(number))
         self._plane.admin.post(
             self._checks,
             {
@@ -224,7 +227,7 @@ class Stage:
                 "spec": {
                     "pool": POOL,
                     "periodSeconds": PERIOD,
-                    "timeoutSeconds": 1,
+                    "timeoutSeconds": PERIOD,
                     "http": {"url": self._url(subject)},
                 },
             },
@@ -280,6 +283,7 @@ class Stage:
                 series={pod.name: _checks_shown(pod.url) for pod in self._node.pods().values()},
                 made=[name for name in self._pools.made() if not name.startswith("secrets/")],
                 wanted=self._wanted(),
+                deaths=self._deaths,
                 leaders=sum(operator.leads() for operator in self._operators),
             )
         )

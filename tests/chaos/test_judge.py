@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.chaos.judge import Evidence, violations
 from tests.chaos.schedule import DWELL, PERIOD, Action, What, schedule
-from tests.chaos.truth import Subject
+from tests.chaos.truth import Subject, Turn
 
 CHECK: dict[str, Any] = {
     "metadata": {"uid": "u", "generation": 1},
@@ -81,11 +81,25 @@ def test_an_old_url_that_is_still_probed_is_found() -> None:
     assert "/a/1 is probed, and /a/2 should be" in found
 
 
+def flipped(**changes: Any) -> list[str]:
+    """What is wrong with the Events of a Check that was Down, and is Up."""
+    subject = Subject(name="a", turns=[Turn(10.0, "Down"), Turn(30.0, "Up")])
+    return violations(evidence(subjects=[subject], **changes))
+
+
 def test_an_event_told_twice_or_not_at_all_is_found() -> None:
-    subject = Subject(name="a", transitions=["Down", "Up"])
-    assert violations(evidence(subjects=[subject], events={"u": ["Down", "Up"]})) == []
-    assert violations(evidence(subjects=[subject], events={"u": ["Down", "Down", "Up"]}))
-    assert violations(evidence(subjects=[subject], events={"u": ["Down"]}))
+    assert flipped(events={"u": ["Down", "Up"]}) == []
+    assert flipped(events={"u": ["Down", "Down", "Up"]})
+    assert flipped(events={"u": ["Down", "Up", "Up"]})
+    assert flipped(events={"u": ["Up", "Down"]})
+    assert flipped(events={"u": ["Down"]})
+    assert flipped()
+
+
+def test_a_turn_that_only_a_dead_worker_knew_of_is_excused_but_not_a_last_word_that_is_wrong() -> None:
+    assert flipped(deaths=[20.0, 31.0]) == []
+    assert flipped(events={"u": ["Down"]}, deaths=[20.0, 31.0])
+    assert flipped(events={"u": ["Up", "Up"]}, deaths=[20.0, 31.0])
 
 
 def test_what_is_left_over_and_what_is_missing_are_found() -> None:

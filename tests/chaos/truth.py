@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Turn(NamedTuple):
+    """A verdict that became true."""
+
+    at: float
+    """`time.monotonic`."""
+    verdict: str
 
 
 @dataclass(kw_only=True)
@@ -13,16 +22,14 @@ class Subject:
         name: Of the Check.
         version: Of its URL: one more with each change.
         fails: Whether its server fails now.
-        transitions: Verdicts that became true since it was first probed, in order.
-        created: When it was, `time.monotonic`.
-        deleted: When it was; `None`: it is there.
+        turns: What became true since it was first found to be Up, in order.
+        deleted: When it was, `time.monotonic`; `None`: it is there.
     """
 
     name: str
     version: int = 1
     fails: bool = False
-    transitions: list[str] = field(default_factory=list)
-    created: float = 0.0
+    turns: list[Turn] = field(default_factory=list)
     deleted: float | None = None
 
     @property
@@ -35,10 +42,10 @@ class Subject:
         """What it has to be found to be."""
         return "Down" if self.fails else "Up"
 
-    def turn(self, *, fails: bool) -> None:
+    def turn(self, *, fails: bool, at: float) -> None:
         """Have its server fail, or recover."""
         self.fails = fails
-        self.transitions.append(self.verdict)
+        self.turns.append(Turn(at, self.verdict))
 
 
 def name_of(number: int) -> str:
