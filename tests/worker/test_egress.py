@@ -94,6 +94,19 @@ def test_an_outage_is_explained_by_what_fails_and_not_by_what_is_refused() -> No
     assert (state.reason, state.address) == (Reason.CONNECT_REFUSED, C)
 
 
+def test_a_check_that_is_refused_from_the_start_says_so_once() -> None:
+    bench = WorkerBench()
+    bench.find = lambda _: REFUSED
+    bench.apply(make_check())
+    bench.run(300.0)
+    (state,) = bench.states()
+    assert (state.verdict, state.reason, state.evidence) == (
+        Verdict.UNKNOWN,
+        Reason.EGRESS_DENIED,
+        REFUSED.evidence,
+    )
+
+
 def test_a_check_whose_every_address_is_refused_is_unknown_and_says_so() -> None:
     bench = WorkerBench()
     bench.apply(make_check())

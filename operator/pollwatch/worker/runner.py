@@ -235,7 +235,8 @@ class CheckRun:
             return
         verdicts = [run.judge.verdict for run in self._targets.values()]
         verdict, total, up = combine(verdicts), len(verdicts), verdicts.count(Verdict.UP)
-        if (verdict, total, up) == (former.verdict, former.total, former.up):
+        known = (verdict, total, up) == (former.verdict, former.total, former.up)
+        if known and (verdict is not Verdict.UNKNOWN or former.reason is not None):
             return
         state = replace(
             former,
@@ -249,7 +250,11 @@ class CheckRun:
             address="",
             evidence="",
         )
-        self.state = self._explained(state, latest)
+        state = self._explained(state, latest)
+        if known and state.reason is None:
+            return
+        # Also where nothing was known before: why nothing can be known is news.
+        self.state = state
         self._series.observe(self.state)
         self._services.feed.publish(self.state)
 
