@@ -2,15 +2,18 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
 
 import pytest
 
 from pollwatch.compile.references import Reference
-from pollwatch.control.cluster import CHECKS, SECRETS, Cluster, ClusterError
+from pollwatch.control.cluster import CHECKS, PROBE_POOLS, SECRETS, Cluster, ClusterError, Resource
+from pollwatch.control.follower import Follower
 from pollwatch.control.inbox import Change, Inbox
 from pollwatch.control.intake import Intake
 from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.pools.registry import Pools
 from pollwatch.control.resync import Resync
 from pollwatch.control.store import Store
 from pollwatch.plan.checks import CheckKey
@@ -29,7 +32,13 @@ def page(*documents: dict[str, object], following: str = "") -> Answer:
 class Bench:
     """A store, and all ways into it."""
 
-    def __init__(self, cluster: Cluster, site: Site, metrics: ControlMetrics) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        site: Site,
+        metrics: ControlMetrics,
+        followers: Mapping[Resource, Follower] = MappingProxyType({}),
+    ) -> None:
         clock = SystemClock()
         self.site = site
         self.metrics = metrics
@@ -44,6 +53,7 @@ class Bench:
             report=self.reported.append,
             metrics=metrics,
             clock=clock,
+            followers=followers,
         )
         self.resync = Resync(
             cluster=cluster,
@@ -115,6 +125,57 @@ async def test_a_list_that_fails_half_way_prunes_nothing(bench: Bench) -> None:
     with pytest.raises(ClusterError, match="410"):
         await bench.resync.once()
     assert bench.names == ["one", "two"]
+    assert bench.resync.age is None
+
+
+def pool_document(name: str) -> dict[str, object]:
+    metadata = {
+        "name": name,
+        "uid": f"uid-of-{name}",
+        "resourceVersion": "1",
+        "generation": 1,
+        "creationTimestamp": "2016-11-08T20:00:00Z",
+    }
+    return {"metadata": metadata, "spec": {}}
+
+
+@pytest.fixture
+async def pools_bench() -> AsyncIterator[tuple[Bench, Pools]]:
+    metrics, pools = ControlMetrics(), Pools(default_pool="default", recompile=lambda _key: None)
+    async with scripted_cluster(metrics) as (cluster, site):
+        yield Bench(cluster, site, metrics, followers=pools.followers), pools
+
+
+POOLS_LIST = "/apis/pollwatch.dev/v1alpha1/probepools?limit=200"
+NAMESPACES_LIST = "/api/v1/namespaces?limit=200"
+
+
+async def test_objects_without_a_namespace_are_listed_and_pruned_too(
+    pools_bench: tuple[Bench, Pools],
+) -> None:
+    bench, pools = pools_bench
+    bench.site.answers[LIST] = bench.site.answers[NAMESPACES_LIST] = page()
+    await bench.see(Change(resource=PROBE_POOLS, document=pool_document("gone")))
+    assert pools.names() == ["gone"]
+    bench.site.answers[POOLS_LIST] = page(pool_document("missed"))
+    await bench.resync.once()
+    assert pools.names() == ["missed"]
+    assert sample(bench.metrics, "pollwatch_operator_pruned_objects_total", kind="ProbePool") == 1
+
+
+async def test_a_kind_that_cannot_be_listed_keeps_no_other_from_being_listed(
+    pools_bench: tuple[Bench, Pools],
+) -> None:
+    """As while the CRD of pools is deleted and applied again."""
+    bench, pools = pools_bench
+    await bench.see(Change(resource=PROBE_POOLS, document=pool_document("east")))
+    bench.site.answers[LIST] = page(check_document("one"))
+    bench.site.answers[NAMESPACES_LIST] = page()
+    bench.site.answers[POOLS_LIST] = refusal(404, "the server could not find the requested resource")
+    with pytest.raises(ClusterError, match="404"):
+        await bench.resync.once()
+    assert bench.names == ["one"]
+    assert pools.names() == ["east"]
     assert bench.resync.age is None
 
 
