@@ -92,7 +92,12 @@ class Bench:
         self.offered: list[CheckKey] = []
         self.queue = WorkQueue[CheckKey](random=lambda: 0.0, call_later=loop.call_later)
         self.reporter = Reporter(
-            store=self.store, data_plane=self.data_plane, offer=self.offered.append, clock=clock
+            store=self.store,
+            data_plane=self.data_plane,
+            offer=self.offered.append,
+            tell=lambda _news: None,
+            repeat=lambda _news: None,
+            clock=clock,
         )
         self.reconciler = Reconciler(
             store=self.store,
@@ -207,7 +212,7 @@ def test_a_verdict_that_the_data_plane_takes_back_is_unknown_at_once() -> None:
         await asyncio.sleep(1)
         bench.write()
         bench.offered.clear()
-        bench.data_plane.find(Verdict.UNKNOWN)
+        bench.data_plane.find(Verdict.UNKNOWN, reason=Reason.RESOURCES_EXHAUSTED)
         await asyncio.sleep(1)
         assert bench.offered == [KEY]
         status = bench.write()
@@ -376,6 +381,7 @@ def test_each_turn_of_a_verdict_is_logged_once_also_over_a_restart() -> None:
         "event": "verdict changed",
         "log_level": "info",
         "check": "public-sites/front-page",
+        "pool": POOL,
         "before": "Up",
         "after": "Down",
         "up": 0,
