@@ -61,7 +61,7 @@ def site(node: OneNode, _operators: None) -> Site:
     site = Site(node=node, namespace=NAMESPACE, replicas=SITES)
     site.start()
     node.admin.apply([pool(POOL, replicas=len(PODS), labels={"location": "halifax"})])
-    node.admin.apply([check(name, site.url, pool=POOL) for name in CHECKS], namespace=NAMESPACE)
+    node.admin.apply([check(name, site.url + name, pool=POOL) for name in CHECKS], namespace=NAMESPACE)
     for name in CHECKS:
         wait_for_verdict(node, NAMESPACE, name, "Up", f"{SITES}/{SITES}")
     return site
@@ -86,6 +86,23 @@ def _pod(node: OneNode, name: str) -> dict[str, str]:
         "address": found["status"].get("podIP", ""),
         "ready": conditions.get("Ready", "False"),
     }
+
+
+def _told(node: OneNode, name: str) -> list[str]:
+    """The verdicts that Events of a Check tell; the first is no change, and has none."""
+    path = f"/apis/events.k8s.io/v1/namespaces/{NAMESPACE}/events"
+    events = node.admin.get(path, fieldSelector=f"regarding.name={name}")["items"]
+    return [each["reason"] for each in events if each["reason"] in {"Up", "Degraded", "Down", "Unknown"}]
+
+
+def _wait_until_probed(site: Site) -> None:
+    """Return when every Check was probed again and again, as the site itself has counted."""
+    begin = site.asked(0)
+    wait_until(
+        lambda: all((site.asked(0) - begin)[f"/{name}"] >= 2 for name in CHECKS),
+        what="every Check to be probed",
+        within_seconds=90,
+    )
 
 
 def _evict(node: OneNode, pod: str) -> None:
@@ -184,18 +201,13 @@ def test_one_backend_that_fails_makes_its_checks_degraded_until_it_is_mended(
 
 
 def test_a_worker_that_is_killed_probes_again_by_the_plan_in_its_volume(node: OneNode, site: Site) -> None:
-    before = _pod(node, PODS[0])
+    uid = _pod(node, PODS[0])["uid"]
 
     node.kubectl("delete", "pod", PODS[0], f"--namespace={SYSTEM}", "--grace-period=0", "--force")
 
-    def is_back() -> bool:
-        pod = _pod(node, PODS[0])
-        return pod.get("ready") == "True" and pod["uid"] != before["uid"]
-
-    wait_until(is_back, what="another pod of the worker", within_seconds=90)
-    asked = site.asked(0)
-    # Each Check asks once a second, and all of them are asked for by now.
-    wait_until(lambda: site.asked(0) >= asked + 2 * len(CHECKS), what="every Check to be probed again")
+    wait_until(lambda: _pod(node, PODS[0]).get("uid", uid) != uid, what="another pod of the worker")
+    _wait_until_probed(site)
+    wait_for_pool(node, POOL, "Ready", "Ready")
     site.answer(2, 500)
     for name in CHECKS:
         wait_for_verdict(node, NAMESPACE, name, "Degraded", f"{SITES - 1}/{SITES}")
@@ -204,21 +216,25 @@ def test_a_worker_that_is_killed_probes_again_by_the_plan_in_its_volume(node: On
         wait_for_verdict(node, NAMESPACE, name, "Up", f"{SITES}/{SITES}")
 
 
-def test_another_operator_leads_when_the_leader_is_deleted_and_changes_still_land(
+def test_another_operator_leads_when_the_leader_is_deleted_and_each_transition_is_told_once(
     node: OneNode, site: Site
 ) -> None:
     first = leader(node)
     assert first
+    workers = [_pod(node, pod)["uid"] for pod in PODS]
+    node.admin.apply([check("later", site.url, pool=POOL)], namespace=NAMESPACE)
+    wait_for_verdict(node, NAMESPACE, "later", "Up", f"{SITES}/{SITES}")
 
+    site.answer(0, 503)
     node.kubectl("delete", "pod", first, f"--namespace={SYSTEM}", "--wait=false")
 
     wait_until(lambda: leader(node) not in {"", first}, what="another leader", within_seconds=60)
-    node.admin.apply([check("later", site.url, pool=POOL)], namespace=NAMESPACE)
-    wait_for_verdict(node, NAMESPACE, "later", "Up", f"{SITES}/{SITES}")
-    site.answer(0, 503)
     wait_for_verdict(node, NAMESPACE, "later", "Degraded", f"{SITES - 1}/{SITES}")
     site.answer(0, 200)
     wait_for_verdict(node, NAMESPACE, "later", "Up", f"{SITES}/{SITES}")
+    wait_until(lambda: "Up" in _told(node, "later"), what="the Event of the last transition")
+    assert sorted(_told(node, "later")) == ["Degraded", "Up"]
+    assert [_pod(node, pod)["uid"] for pod in PODS] == workers
     node.kubectl("delete", "check", "later", f"--namespace={NAMESPACE}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,10 +55,10 @@ class Site:
         """Make the pages of one pod answer with a status."""
         httpx.put(f"{self._pod_url(ordinal)}/answer/{status}", trust_env=False).raise_for_status()
 
-    def asked(self, ordinal: int) -> int:
-        """How often pages of one pod were asked for."""
+    def asked(self, ordinal: int) -> Counter[str]:
+        """How often each page of one pod was asked for, by path."""
         answer = httpx.get(f"{self._pod_url(ordinal)}/asked", trust_env=False).raise_for_status()
-        return int(answer.text)
+        return Counter(answer.json())
 
     def address(self, ordinal: int) -> str:
         """The address of one pod."""
@@ -75,7 +76,13 @@ class Site:
                 "apiVersion": "v1",
                 "kind": "Service",
                 "metadata": {"name": "site"},
-                "spec": {"clusterIP": "None", "selector": _LABELS, "ports": [{"port": PORT}]},
+                "spec": {
+                    "clusterIP": "None",
+                    # A pod that is slow to answer the kubelet is not to vanish from the name.
+                    "publishNotReadyAddresses": True,
+                    "selector": _LABELS,
+                    "ports": [{"port": PORT}],
+                },
             },
             {
                 "apiVersion": "apps/v1",

@@ -1,30 +1,33 @@
 """A web server whose answer can be changed while it runs. It runs in pods, on the standard library alone.
 
-`PUT /answer/503` makes every page answer 503; `GET /asked` says how often pages were asked for.
+`PUT /answer/503` makes every page answer 503; `GET /asked` says how often each page was asked for.
 """
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 PORT = 8080
 
 
 class Page(BaseHTTPRequestHandler):
-    """Every path is the same page."""
+    """All pages answer alike."""
 
     protocol_version = "HTTP/1.1"
     status = 200
-    asked = 0
+    asked: ClassVar[Counter[str]] = Counter()
 
     def do_GET(self) -> None:
         """Answer as things are."""
         if self.path == "/asked":
-            self._answer(200, str(Page.asked))
+            self._answer(200, json.dumps(Page.asked))
         elif self.path == "/ready":
             self._answer(200, "ready")
         else:
-            Page.asked += 1
+            Page.asked[self.path] += 1
             self._answer(Page.status, "welcome" if Page.status == 200 else "internal server error")
 
     def do_PUT(self) -> None:
