@@ -16,7 +16,7 @@ from pollwatch.control.pools.owned import SECRETS, OwnedObjects
 from pollwatch.control.pools.shards import Shard
 from pollwatch.plan.checks import CheckPlan, HttpProbe
 from pollwatch.plan.clock import SystemClock
-from pollwatch.plan.codec import PlanTooLargeError
+from pollwatch.plan.codec import MAX_REVISION, PlanTooLargeError
 from tests.control.pools.bench import Stage, eventually, fleet_on, leading_fleet
 from tests.support.plans import make_check
 
@@ -93,6 +93,16 @@ async def test_the_next_leader_adopts_what_kubernetes_holds_and_goes_on_from_its
     adopted = await after.deliver(make_check("a"), make_check("b"))
     assert (adopted.wrote, adopted.revision, adopted.edited) == (False, 2, ())
     assert (await after.deliver(make_check("a"))).revision == 3
+
+
+async def test_a_worker_cannot_drive_revisions_to_where_no_plan_is_taken_any_more(
+    stage: Stage, cluster: Cluster
+) -> None:
+    leader = Leader(stage, cluster)
+    await leader.deliver(make_check("a"))
+    outcome = await leader.deliver(make_check("b"), live_revision=MAX_REVISION)
+    assert outcome.revision == 2
+    assert header(stage)["revision"] == 2
 
 
 async def test_a_leader_that_was_replaced_without_knowing_it_is_turned_away(

@@ -57,6 +57,16 @@ def test_a_protected_network_that_is_allowed_is_open() -> None:
     assert not lets_through(rules, "169.254.169.254", 8080)
 
 
+def test_everywhere_is_not_where_protected_addresses_are() -> None:
+    rule = EgressRule(networks=(ip_network("0.0.0.0/0"), ip_network("::/0")), ports=(PortRange(80, 80),))
+    policy = EgressPolicy(protected=(METADATA,), allow=(rule,), default_allow=False)
+    assert policy.refusal("metadata", "169.254.169.254", 80) is not None
+    rules = egress_rules(policy)
+    assert lets_through(rules, "203.0.113.7", 80)
+    assert lets_through(rules, "2001:db8::1", 80)
+    assert not lets_through(rules, "169.254.169.254", 80)
+
+
 def test_host_names_open_all_that_is_not_protected_as_it_knows_no_names() -> None:
     rule = EgressRule(hosts=("www.example.org",), ports=(PortRange(443, 443),))
     rules = egress_rules(EgressPolicy(protected=(METADATA,), allow=(rule,), default_allow=False))

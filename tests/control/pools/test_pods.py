@@ -14,7 +14,7 @@ def pod(phase: str = "Running", container: dict[str, Any] | None = None, **statu
     """A Pod of a worker; `container` is a part of its container's status."""
     statuses = [] if container is None else [{"name": "worker", "image": "example.org/worker:2", **container}]
     return {
-        "metadata": {"name": NAME, "uid": "u"},
+        "metadata": {"name": NAME, "uid": "u", "creationTimestamp": "2016-11-08T20:00:00Z"},
         "spec": {"containers": [{"ports": [{"name": "http", "containerPort": 9100}]}]},
         "status": {"phase": phase, "containerStatuses": statuses, **status},
     }

@@ -30,7 +30,9 @@ REPORT = WorkerReport(
     lateness=0.0042,
     missed=0,
 )
-POD = PodFacts(name="probepool-east-0-0", uid="u", url="http://10.0.0.7:9877", ready=True, may_run=True)
+POD = PodFacts(
+    name="probepool-east-0-0", uid="u", made_at=NOW, url="http://10.0.0.7:9877", ready=True, may_run=True
+)
 WORKER = WorkerView(
     name="east-0",
     checks=10,

@@ -68,7 +68,7 @@ class Applier:
             self._applied[resource, name] = digest, now.state
 
     async def roll_out(self, documents: Sequence[Mapping[str, Any]]) -> bool:
-        """Apply the StatefulSets of a pool; return whether all have the template of now.
+        """Apply the StatefulSets of a pool; return whether all have been given the template of now.
 
         New ones are made at once. Of those that have to change, the ones that are not ready go
         first: they have nothing to lose, and a mended template is what they wait for. Of the
@@ -92,7 +92,7 @@ class Applier:
                 return False
             await self.apply(STATEFUL_SETS, document)
             settled = False
-        return settled
+        return True
 
     async def delete_pool(self, name: str) -> bool:
         """Delete all that was made of a pool that is gone; return whether it is.

@@ -22,6 +22,9 @@ LOST_IS_TOLD = 3600.0
 PATIENCE = 10.0
 """Seconds that a plan may be on its way before anybody is told: each change of a Check makes one."""
 
+OVERDUE = 60.0
+"""Seconds that a Pod may take to get ready until nobody takes it for one that is being brought up."""
+
 _READY_ORDER = (
     PoolReadyReason.UNSCHEDULABLE,
     PoolReadyReason.IMAGE_UNAVAILABLE,
@@ -79,13 +82,16 @@ def _ready_reason(view: PoolView) -> tuple[PoolReadyReason, str]:
             return reason, _first_of(one.message for one in problems)
     if view.obstacle:
         return PoolReadyReason.WORKERS_NOT_READY, view.obstacle
-    if view.scaling:
+    late = [worker for worker in view.workers if worker.pod is None or not worker.pod.ready]
+    if view.scaling and not any(worker.unready_for > OVERDUE for worker in late):
         return PoolReadyReason.SCALING, view.scaling
-    late = [worker.name for worker in view.workers if worker.pod is None or not worker.pod.ready]
     if late:
+        # Nobody but the StatefulSet tells why there is no Pod: a quota, a priority class, admission.
+        kind = "pod" if any(worker.pod is not None for worker in late) else "statefulset"
         return (
             PoolReadyReason.WORKERS_NOT_READY,
-            f"{_listed(late)} not ready: kubectl describe pod -l pollwatch.dev/pool={view.name} says more.",
+            f"{_listed([worker.name for worker in late])} not ready: kubectl -n {view.namespace} describe"
+            f" {kind} -l pollwatch.dev/pool={view.name} says more.",
         )
     return PoolReadyReason.READY, f"{_count(view.wanted, 'worker')} ready."
 
@@ -97,7 +103,12 @@ def _delivered(view: PoolView, now: float) -> Condition:
 
 
 def _delivered_reason(view: PoolView) -> tuple[DeliveredReason, str]:
-    problems = [worker.link.problem for worker in view.workers if worker.link.problem is not None]
+    # Where no process runs, that nobody answers says nothing more.
+    problems = [
+        worker.link.problem
+        for worker in view.workers
+        if worker.link.problem is not None and worker.may_run
+    ]
     for reason in _DELIVERED_ORDER:
         found = [problem for problem in problems if problem.reason.value == reason.value]
         if found:
@@ -110,6 +121,16 @@ def _delivered_reason(view: PoolView) -> tuple[DeliveredReason, str]:
     ]
     if unsupported:
         return DeliveredReason.UNSUPPORTED_FORMAT, _first_of(unsupported)
+    absent = [
+        worker.name
+        for worker in view.workers
+        if not worker.may_run and not worker.live and (worker.unheard or worker.pending_for > PATIENCE)
+    ]
+    if absent:
+        return (
+            DeliveredReason.PENDING,
+            f"{_listed(absent)} not running, and gets its plan then: see condition Ready.",
+        )
     waiting = [worker.name for worker in view.workers if worker.pending_for > PATIENCE]
     if waiting:
         return (

@@ -60,6 +60,11 @@ class Courier:
         stale = [shard for shard in self._shards.shards if shard.stale]
         if not stale:
             return
+        for shard in stale[1:]:
+            # It holds the event loop: others run between two plans. What was encoded is kept.
+            with contextlib.suppress(PlanTooLargeError):
+                shard.encode()
+            await asyncio.sleep(0)
         limit = asyncio.Semaphore(WRITES_AT_ONCE)
 
         async def deliver(shard: Shard) -> None:

@@ -176,23 +176,31 @@ class Crew:
         await applier.apply(NETWORK_POLICIES, network_policy(self._name, settings.egress, maker.owner))
         wanted = roster.wanted(pool)
         written = [shard for shard in self._shards.shards if shard.worker in wanted and shard.revision]
-        settled = await applier.roll_out([maker.stateful_set(shard.number) for shard in written])
+        given = await applier.roll_out([maker.stateful_set(shard.number) for shard in written])
         leaving = roster.leaving(wanted)
         gone = [shard for shard in leaving if roster.can_go(shard)]
         numbers = frozenset(shard.number for shard in gone)
         if gone and await applier.delete_shards(self._name, numbers, generation=held.generation):
             roster.dismiss(gone)
             self._courier.forget(gone)
+        self._scaling = self._describe_scaling(
+            wanted, leaving=len(leaving) - len(gone), made=given and len(written) == len(wanted)
+        )
+
+    def _describe_scaling(self, wanted: list[str], *, leaving: int, made: bool) -> str:
+        """Say what is being changed about the workers; empty: nothing."""
+        if leaving:
+            return f"{leaving} workers too many; they go when others have their Checks."
+        if not made:
+            return f"Workers are being brought to the template of now, one by one, {len(wanted)} in all."
+        shards = [self._shards.get(name) for name in wanted]
+        starting = sum(shard is not None and self._workers.is_starting(shard) for shard in shards)
+        if starting:
+            return f"{starting} of {len(wanted)} workers are being started."
         idle = len(set(wanted) - set(self._shards.members))
-        self._scaling = ""
-        if len(leaving) > len(gone):
-            self._scaling = f"{len(leaving)} workers too many; they go when others have their Checks."
-        elif not settled or len(written) < len(wanted):
-            self._scaling = f"Workers are being brought to the template of now, {len(wanted)} in all."
-        elif idle:
-            self._scaling = (
-                f"{idle} of {len(wanted)} workers have no Checks yet; they get them when they run."
-            )
+        if idle:
+            return f"{idle} of {len(wanted)} workers have no Checks yet; they get them when they run."
+        return ""
 
     def _view(self, held: HeldPool) -> PoolView:
         now = self._services.clock.time()
@@ -200,6 +208,7 @@ class Crew:
         accepted, message = self._trouble.judge(held, admits_some=admits_some)
         return PoolView(
             name=self._name,
+            namespace=self._services.owned.namespace,
             generation=held.generation,
             accepted=accepted,
             accepted_message=message,

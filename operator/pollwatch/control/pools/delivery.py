@@ -21,7 +21,11 @@ from pollwatch.control.pools.owned import (
     data_digest,
 )
 from pollwatch.control.pools.shards import Shard
-from pollwatch.plan.codec import EncodedPlan, Header, PlanError, read_header
+from pollwatch.plan.codec import MAX_REVISION, EncodedPlan, Header, PlanError, read_header
+
+MOST_BELIEVED = MAX_REVISION // 2
+"""The highest revision that a worker is believed to have: one that was taken over could otherwise drive
+ours to the end of what a plan may have, and no worker would ever take one again."""
 
 
 class OvertakenError(Exception):
@@ -88,6 +92,8 @@ class Delivery:
             ClusterError: a write failed.
         """
         plan = shard.encode()
+        if live_revision > MOST_BELIEVED:
+            live_revision = 0
         secrets = self._owned[SECRETS]
         held = {
             name: found

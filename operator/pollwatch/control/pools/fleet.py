@@ -179,6 +179,8 @@ class Fleet:
                     self._changed.clear()
                     await self._changed.wait()
         finally:
+            # Whoever leads next hears it from the workers; should we again, it would be old news.
+            self._found.clear()
             self._crews.clear()
             for shards in self._shards.values():
                 shards.reset()

@@ -52,10 +52,11 @@ def egress_rules(egress: EgressPolicy) -> list[dict[str, Any]]:
 def _allow(
     rule: EgressRule, refused: Sequence[IPNetwork], unprotected: Sequence[IPNetwork]
 ) -> dict[str, Any]:
-    if rule.networks:
-        peers = [_block(network, refused) for network in rule.networks]
-    else:
-        peers = [_block(network, unprotected) for network in EVERYWHERE]
+    # Protected addresses are opened by name only: neither by a rule without networks, nor by 0.0.0.0/0.
+    peers = [
+        _block(network, refused if network.prefixlen else unprotected)
+        for network in rule.networks or EVERYWHERE
+    ]
     allowed: dict[str, Any] = {"to": [peer for peer in peers if peer is not None]}
     if rule.ports:
         allowed["ports"] = [_port(ports) for ports in rule.ports]

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pollwatch.api.pool_conditions import PoolReadyReason
@@ -30,6 +31,8 @@ class PodFacts:
 
     name: str
     uid: str
+    made_at: float
+    """Unix seconds."""
     url: str | None
     """Where the worker listens: `http://HOST:PORT`; `None`: it has no address."""
     ready: bool
@@ -47,6 +50,7 @@ def read_pod(pod: Mapping[str, Any]) -> PodFacts:
     return PodFacts(
         name=metadata["name"],
         uid=metadata["uid"],
+        made_at=datetime.fromisoformat(metadata["creationTimestamp"]).timestamp(),
         url=_url(pod, status.get("podIP")),
         ready=ready,
         may_run=_may_run(status, containers),

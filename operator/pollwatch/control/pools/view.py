@@ -20,6 +20,8 @@ class WorkerView:
     """Seconds since its plan changed without having become live; 0: it is live."""
     pod: PodFacts | None
     link: LinkState
+    unready_for: float = 0.0
+    """Seconds since its Pod is missing or not ready; 0: it is ready."""
 
     @property
     def live(self) -> bool:
@@ -32,6 +34,8 @@ class PoolView:
     """What is known of one pool."""
 
     name: str
+    namespace: str
+    """Where its workers are."""
     generation: int
     accepted: PoolAcceptedReason
     accepted_message: str

@@ -18,12 +18,17 @@ from pollwatch.worker.keys import Keys
 HEARD_WITHIN = 45.0
 """Seconds in which a worker that is up was heard: a long poll ends after 30."""
 
+STARTING = 60.0
+"""Seconds that a Pod may take to become ready."""
+
 
 @dataclass(slots=True, kw_only=True)
 class _Worker:
     shard: Shard
     link: WorkerLink
     task: asyncio.Task[None]
+    unready_since: float | None = None
+    """Since when its Pod is missing or not ready, monotonic seconds."""
     stopped_since: float | None = None
     """Since when it is certain that it does not run, monotonic seconds."""
     pending_since: float | None = None
@@ -69,6 +74,8 @@ class Workers:
         now = self._services.clock.monotonic()
         for worker in self._workers.values():
             pod = self.pod(worker.shard)
+            ready = pod is not None and pod.ready
+            worker.unready_since = None if ready else (worker.unready_since or now)
             stopped = pod is None or not pod.may_run
             worker.stopped_since = (worker.stopped_since or now) if stopped else None
             shard = worker.shard
@@ -117,8 +124,14 @@ class Workers:
         held = self._services.owned[PODS].get(pod_name(self._pool, shard.number))
         return read_pod(held.document) if held is not None else None
 
+    def is_starting(self, shard: Shard) -> bool:
+        """Whether the Pod of a shard is still to be made, or too young to worry that it is not ready."""
+        pod, now = self.pod(shard), self._services.clock.time()
+        return pod is None or (not pod.ready and now - pod.made_at < STARTING)
+
     def views(self) -> list[WorkerView]:
         """Say what is known of all workers, by number."""
+        now = self._services.clock.monotonic()
         return [
             WorkerView(
                 name=name,
@@ -127,6 +140,7 @@ class Workers:
                 pending_for=self.pending_for(name),
                 pod=self.pod(worker.shard),
                 link=worker.link.state,
+                unready_for=now - worker.unready_since if worker.unready_since is not None else 0.0,
             )
             for name, worker in sorted(self._workers.items(), key=lambda item: item[1].shard.number)
         ]
