@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.chaos.truth import Subject, Turn
 
-LONGEST_GAP = 2 * PERIOD + 2.0
+LONGEST_GAP = 2 * PERIOD + 5.0
 """Seconds without a probe: two periods, and what a busy machine takes to start a process."""
 READ_WITHIN = 25.0
 """Seconds in which another operator leads, and has read every feed."""

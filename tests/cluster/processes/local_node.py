@@ -49,7 +49,6 @@ class LocalNode:
     """The Pods of one namespace of a control plane, in a thread of its own, from `start` to `stop`.
 
     Attributes:
-        collects_garbage: Whether dependents of what was deleted go too, as in a cluster.
         trouble: What the API server refused last; for a look when a test hangs.
     """
 
@@ -73,7 +72,7 @@ class LocalNode:
             environment: Added to that of every process.
             links: Whether the network to a Pod can be cut. It costs each connection a detour.
         """
-        self.collects_garbage = True
+        self._collects_garbage = True
         self.trouble = ""
         self._control_plane = control_plane
         self._namespace = namespace
@@ -142,6 +141,15 @@ class LocalNode:
     def kill(self, name: str) -> None:
         """Crash the process of a Pod (SIGKILL); it is started again as a kubelet does."""
         self._do(self._pods[name].kill)
+
+    def collect_garbage(self, *, on: bool) -> None:
+        """Whether dependents of what was deleted go too, as in a cluster; they do at first."""
+
+        def change() -> None:
+            self._collects_garbage = on
+            self._wake()
+
+        self._do(change)
 
     def sync_volumes_after(self, seconds: float | None) -> None:
         """From now on volumes follow their Secrets so much later; `None`: not at all."""
@@ -278,7 +286,7 @@ class LocalNode:
             if "nodeName" not in pod["spec"]:
                 await self._schedule(pods, pod)
         await self._run_pods(pods)
-        if self.collects_garbage:
+        if self._collects_garbage:
             await self._collect_garbage()
 
     async def _schedule(self, pods: Mirror, pod: JsonObject) -> None:
