@@ -5,6 +5,7 @@ import json
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -505,6 +506,45 @@ async def test_times_to_come_are_not_believed() -> None:
         assert link.found[0].state.at <= clock.time()
 
 
+async def test_a_beginning_that_no_calendar_has_is_not_believed() -> None:
+    body = page(
+        state_line(replace(state_of("a", verdict=UP), since=2.0**53)),
+        state_line(replace(state_of("a"), since=2.0**53)),
+        end_line(FeedEnd(2)),
+    )
+    async with serve(serving(body)) as server, linked(server.url.rstrip("/")) as link:
+        await until(lambda: link.found, "the state")
+        assert link.told[0] == ("a", DOWN)
+        assert link.found[0].state.since <= SystemClock().time()
+
+
+async def test_cookies_are_not_kept() -> None:
+    cookies = "".join(f"Set-Cookie: c{number}=1; Path=/\r\n" for number in range(50))
+    async with (
+        serve(serving(page(state_line(state_of("a")), end_line(FeedEnd(1))), headers=cookies)) as server,
+        feed_client() as client,
+    ):
+        assert (await client.get(f"{server.url}feed")).headers.get_list("Set-Cookie")
+        assert not client.cookies.jar
+
+
+async def test_a_defect_in_a_link_is_logged_and_it_begins_anew(
+    worker: ToldWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pollwatch.control.links.AFTER_DEFECT", 0.1)
+
+    async def broken(*_: Any, **__: Any) -> None:
+        raise ValueError("a defect")
+
+    worker.tell("a", UP)
+    with monkeypatch.context() as patch:
+        patch.setattr("pollwatch.control.puller.read_page", broken)
+        async with linked(worker.url) as link:
+            await until(lambda: sample(link.metrics, "pollwatch_operator_reconcile_errors_total"), "it")
+            patch.undo()
+            await link.until_told(("a", UP))
+
+
 def endless(line: Callable[[], bytes]) -> Handler:
     """A page that never ends."""
 
@@ -602,6 +642,26 @@ async def test_an_answer_to_a_push_that_a_worker_never_gives_is_told(
         link.link.deliver(encode(make_check("a")), 1)
         await until(lambda: "mounted Secret" in link.message, "it to be told")
         assert link.reason is LinkReason.UNREACHABLE
+
+
+@pytest.mark.parametrize("status", ["999 Whatever", "299 New", "600 Beyond"])
+async def test_a_status_that_nobody_knows_in_answer_to_a_push_is_told(
+    status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pollwatch.control.pusher.PATIENCE", 0.5)
+    body = page(end_line(FeedEnd(1)))
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        if request.startswith(b"POST"):
+            writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno".encode())
+        else:
+            writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        await writer.drain()
+
+    async with serve(handle) as server, linked(server.url.rstrip("/")) as link:
+        link.link.deliver(encode(make_check("a")), 1)
+        await until(lambda: f"HTTP {status[:3]}: no" in link.message, "it to be told")
 
 
 def test_tries_come_later_and_later_up_to_a_limit_and_not_all_at_once() -> None:

@@ -194,7 +194,7 @@ class _Collecting:
         self._newest[line.key] = line
 
     def _remember(self, state: CheckState) -> None:
-        if state.at > self._clock.time() + AHEAD:
+        if max(state.since, state.at) > self._clock.time() + AHEAD:
             # When it was is not known, so neither is whether it was told before.
             return
         self._overflowed += len(self._history) == MAX_HISTORY

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
+import structlog
 
 from pollwatch.control.data_plane import Found
 from pollwatch.control.link_problems import LinkProblem, LinkReason, plan_problem
@@ -20,6 +22,9 @@ from pollwatch.plan.reports import WorkerReport
 from pollwatch.worker.keys import Keys
 
 __all__ = ["LinkProblem", "LinkReason", "LinkState", "WorkerLink", "feed_client"]
+
+AFTER_DEFECT = 5.0
+"""Seconds until a link that met a defect begins anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +92,7 @@ class WorkerLink:
             random=random,
         )
         self._heard = heard
+        self._log = structlog.get_logger("pollwatch.links").bind(pool=pool, worker=worker)
         self._puller = Puller(self._peer, book=book, found=found, changed=self._pulled)
         self._pusher = Pusher(
             self._peer, report=lambda: self._puller.report, learned=self._puller.learned, changed=heard
@@ -120,9 +126,9 @@ class WorkerLink:
         metrics, names = self._peer.metrics, (self._peer.pool, self._peer.worker)
         metrics.feed_lag.labels(*names).set_function(lambda: self._puller.lag)
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._puller.run())
-                group.create_task(self._pusher.run())
+            while True:
+                await self._read_and_push()
+                await asyncio.sleep(AFTER_DEFECT)
         finally:
             for family in (
                 metrics.feed_lag,
@@ -132,6 +138,16 @@ class WorkerLink:
             ):
                 with contextlib.suppress(KeyError):
                     family.remove(*names)
+
+    async def _read_and_push(self) -> None:
+        """Return after a defect only: a worker says what it likes, and must not take the operator along."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._puller.run())
+                group.create_task(self._pusher.run())
+        except Exception:  # noqa: BLE001 - logged with its traceback
+            self._peer.metrics.reconcile_errors.inc()
+            self._log.exception("a link met a defect; it begins anew", seconds=AFTER_DEFECT)
 
     def _pulled(self) -> None:
         self._pusher.heard()
@@ -149,10 +165,12 @@ class WorkerLink:
 
 
 def feed_client() -> httpx.AsyncClient:
-    """Make the client that all links share: HTTP/1.1, straight to the Pods, no redirects."""
+    """Make the client that all links share: HTTP/1.1, straight to the Pods, no redirects, no cookies."""
     return httpx.AsyncClient(
         # A proxy is for the way out of the cluster.
         trust_env=False,
+        # Workers set none; one that was taken over would fill our memory with them.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         follow_redirects=False,
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
@@ -49,7 +50,7 @@ class Pushed:
     """What the worker said otherwise."""
 
 
-_OUTCOMES = {
+_OUTCOMES: Mapping[int, PushOutcome] = {
     HTTPStatus.OK: PushOutcome.LIVE,
     HTTPStatus.CONFLICT: PushOutcome.STALE,
     HTTPStatus.UNPROCESSABLE_ENTITY: PushOutcome.REFUSED,
@@ -100,7 +101,7 @@ def _sealed(plan: EncodedPlan, revision: int, plan_key: str) -> bytes:
 async def _pushed(response: httpx.Response) -> Pushed:
     if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return Pushed(outcome=PushOutcome.UNAUTHORIZED, message=await said(response))
-    outcome = _OUTCOMES.get(HTTPStatus(response.status_code))
+    outcome = _OUTCOMES.get(response.status_code)
     if outcome is None:
         raise NoAnswerError(f"HTTP {response.status_code}: {await said(response)}")
     return Pushed(outcome=outcome, report=read_plan_report(await _document(response)))

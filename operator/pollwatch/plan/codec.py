@@ -16,11 +16,12 @@ part of the format. Operators and workers of different versions meet during each
 from pollwatch.plan.decoding import DecodedPlan, PlanDecoder
 from pollwatch.plan.encoding import EncodedPlan, PlanEncoder
 from pollwatch.plan.errors import PlanError, PlanTooLargeError
-from pollwatch.plan.header import FORMAT, MAX_PARTS, Header, read_header
+from pollwatch.plan.header import FORMAT, MAX_PARTS, MAX_REVISION, Header, read_header
 
 __all__ = [
     "FORMAT",
     "MAX_PARTS",
+    "MAX_REVISION",
     "DecodedPlan",
     "EncodedPlan",
     "Header",
