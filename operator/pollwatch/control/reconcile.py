@@ -192,8 +192,8 @@ class Reconciler:
         """Say whether, and how often, a Check that is in the plan is probed."""
         idle = ""
         if placed.idle:
-            names = " and ".join(placed.idle)
-            idle = f"no worker of ProbePool {names} is ready: kubectl describe probepool says why."
+            command = f"kubectl describe probepool {' '.join(placed.idle)}"
+            idle = f"no worker of ProbePool {' and '.join(placed.idle)} is ready: {command} says why."
         if len(placed.idle) == len(placed.pools):
             return ReadyReason.POOL_NOT_READY, f"Not probed yet: {idle}"
         sentences = [f"Probed every {check.spec.period_seconds} s."]

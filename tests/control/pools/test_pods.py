@@ -14,7 +14,12 @@ def pod(phase: str = "Running", container: dict[str, Any] | None = None, **statu
     """A Pod of a worker; `container` is a part of its container's status."""
     statuses = [] if container is None else [{"name": "worker", "image": "example.org/worker:2", **container}]
     return {
-        "metadata": {"name": NAME, "uid": "u", "creationTimestamp": "2016-11-08T20:00:00Z"},
+        "metadata": {
+            "name": NAME,
+            "namespace": "pollwatch-system",
+            "uid": "u",
+            "creationTimestamp": "2016-11-08T20:00:00Z",
+        },
         "spec": {"containers": [{"ports": [{"name": "http", "containerPort": 9100}]}]},
         "status": {"phase": phase, "containerStatuses": statuses, **status},
     }
@@ -117,7 +122,7 @@ def test_a_worker_that_ends_again_and_again_says_its_last_words() -> None:
     found = problem(pod(container=waiting("CrashLoopBackOff", lastState=last)))
     assert found.reason is PoolReadyReason.WORKERS_FAILING
     assert "cannot listen on :80: permission denied." in found.message
-    assert f"kubectl logs --previous {NAME}" in found.message
+    assert f"kubectl -n pollwatch-system logs --previous {NAME}" in found.message
 
 
 def test_what_kubernetes_says_is_bounded() -> None:

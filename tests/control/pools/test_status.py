@@ -7,7 +7,7 @@ import pytest
 
 from pollwatch.api.pool_conditions import PoolAcceptedReason, PoolReadyReason
 from pollwatch.control.links import LinkProblem, LinkReason, LinkState
-from pollwatch.control.pools.conditions import LOST_IS_TOLD, PATIENCE
+from pollwatch.control.pools.conditions import LOST_IS_TOLD, OVERDUE, PATIENCE
 from pollwatch.control.pools.pods import PodFacts, PodProblem
 from pollwatch.control.pools.status import (
     NUMBERS_EVERY,
@@ -43,6 +43,7 @@ WORKER = WorkerView(
 )
 VIEW = PoolView(
     name="east",
+    namespace="pollwatch-system",
     generation=2,
     accepted=PoolAcceptedReason.ACCEPTED,
     accepted_message="The spec can be carried out.",
@@ -106,7 +107,20 @@ def test_a_worker_that_is_not_ready_without_a_reason_is_named_with_where_to_look
     view = replace(VIEW, workers=[replace(WORKER, pod=replace(POD, ready=False))])
     ready = conditions(view)["Ready"]
     assert ready["reason"] == "WorkersNotReady"
-    assert ready["message"].startswith("Worker east-0 is not ready: kubectl describe pod")
+    assert ready["message"].startswith("Worker east-0 is not ready: kubectl -n pollwatch-system describe pod")
+
+
+def test_a_worker_that_takes_too_long_to_come_up_is_not_taken_for_one_that_is_brought_up() -> None:
+    """A volume that is not there, a quota: Kubernetes tells it in Events only."""
+    starting = replace(WORKER, pod=replace(POD, ready=False, may_run=False))
+    view = replace(VIEW, scaling="Workers are being brought up.")
+    fresh, stuck = (replace(starting, unready_for=seconds) for seconds in (OVERDUE - 1, OVERDUE + 1))
+    assert conditions(replace(view, workers=[fresh]))["Ready"]["reason"] == "Scaling"
+    ready = conditions(replace(view, workers=[stuck]))["Ready"]
+    assert ready["reason"] == "WorkersNotReady"
+    assert "describe pod -l pollwatch.dev/pool=east" in ready["message"]
+    missing = conditions(replace(view, workers=[replace(stuck, pod=None)]))["Ready"]
+    assert "describe statefulset -l pollwatch.dev/pool=east" in missing["message"]
 
 
 @pytest.mark.parametrize("reason", list(LinkReason))
@@ -118,6 +132,35 @@ def test_what_keeps_a_plan_from_its_worker_is_told_in_the_words_of_the_link(reas
     assert delivered["message"] == "Worker east-0: this is wrong: do that."
     assert (status["reason"], status["message"]) == (reason.value, delivered["message"])
     assert status["workers"][0]["problem"] == "worker east-0: this is wrong: do that."
+
+
+def test_of_a_worker_that_does_not_run_only_that_is_told() -> None:
+    """That it does not answer either, and has no plan, would send people to look for a second cause."""
+    silent = with_link(LinkReason.UNREACHABLE, "worker east-0 does not answer.").link
+    worker = replace(
+        with_pod(PoolReadyReason.IMAGE_UNAVAILABLE, "pod probepool-east-0-0: no image."),
+        link=replace(silent, report=None, heard_at=None, live_revision=0),
+    )
+    assert worker.pod is not None
+    worker = replace(worker, pod=replace(worker.pod, may_run=False))
+    status = desired_status(replace(VIEW, workers=[worker]), {}, now=NOW)
+    told = {one["type"]: one for one in status["conditions"]}
+    assert (told["Ready"]["reason"], status["reason"]) == ("ImageUnavailable", "ImageUnavailable")
+    assert (told["Delivered"]["status"], told["Delivered"]["reason"]) == ("False", "Pending")
+    assert told["Delivered"]["message"].startswith("Worker east-0 is not running: condition Ready says why.")
+    assert status["workers"][0]["problem"] == "pod probepool-east-0-0: no image."
+
+
+def test_a_pool_without_pods_does_not_say_that_its_plans_are_live() -> None:
+    unborn = replace(WORKER, pod=None, link=LinkState())
+    assert conditions(replace(VIEW, workers=[unborn]))["Delivered"]["reason"] == "Pending"
+
+
+def test_a_worker_that_is_started_again_has_its_plan_meanwhile() -> None:
+    restarting = replace(WORKER, pod=replace(POD, ready=False, may_run=False), unready_for=PATIENCE / 2)
+    assert conditions(replace(VIEW, workers=[restarting]))["Delivered"]["reason"] == "Delivered"
+    gone = replace(restarting, unready_for=PATIENCE + 1)
+    assert conditions(replace(VIEW, workers=[gone]))["Delivered"]["reason"] == "Pending"
 
 
 def test_checks_that_a_worker_does_not_understand_are_told() -> None:

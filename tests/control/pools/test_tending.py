@@ -185,6 +185,12 @@ async def test_a_template_that_the_api_server_refuses_is_told_with_its_words(sta
         condition = stage.condition("Accepted")
         assert condition["status"] == "False"
         assert "nodeSelectorTerms" in condition["message"]
+        stage.change(template={"affinity": {"nodeAffinity": {"requiredDuringNothing": 1}}})
+        await eventually(
+            lambda: "requiredDuringNothing" in stage.condition("Accepted")["message"],
+            "a field that there is not to be refused",
+        )
+        assert stage.reason("Accepted") == "InvalidSpec"
         stage.change(template={"affinity": None})
         await eventually(lambda: stage.reason("Accepted") == "Accepted", "the mended pool to be accepted")
 

@@ -21,6 +21,10 @@ INVALID = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 """Answers of an API server that will never take that object."""
 
 
+NOT_OF_THE_TYPE = "failed to create typed patch object"
+"""What an API server says, under code 500, of an apply with a field that the type does not have."""
+
+
 class InvalidObjectError(Exception):
     """The API server refuses what was made of a pool's spec."""
 
@@ -59,10 +63,10 @@ class Applier:
         try:
             answer = await self._cluster.apply(resource, self._owned.namespace, document)
         except RefusedError as error:
-            if error.code in INVALID:
+            if error.code in INVALID or NOT_OF_THE_TYPE in str(error):
                 raise InvalidObjectError(f"{resource.kind} {name}: {error}") from error
             raise
-        self._owned[resource].seen(answer)
+        self._owned[resource].wrote(answer)
         now = self._owned[resource].get(name)
         if now is not None:
             self._applied[resource, name] = digest, now.state

@@ -88,11 +88,9 @@ def _ready_reason(view: PoolView) -> tuple[PoolReadyReason, str]:
     if late:
         # Nobody but the StatefulSet tells why there is no Pod: a quota, a priority class, admission.
         kind = "pod" if any(worker.pod is not None for worker in late) else "statefulset"
-        return (
-            PoolReadyReason.WORKERS_NOT_READY,
-            f"{_listed([worker.name for worker in late])} not ready: kubectl -n {view.namespace} describe"
-            f" {kind} -l pollwatch.dev/pool={view.name} says more.",
-        )
+        command = f"kubectl -n {view.namespace} describe {kind} -l pollwatch.dev/pool={view.name}"
+        names = [worker.name for worker in late]
+        return PoolReadyReason.WORKERS_NOT_READY, f"{_listed(names)} not ready: {command} says more."
     return PoolReadyReason.READY, f"{_count(view.wanted, 'worker')} ready."
 
 
@@ -103,12 +101,7 @@ def _delivered(view: PoolView, now: float) -> Condition:
 
 
 def _delivered_reason(view: PoolView) -> tuple[DeliveredReason, str]:
-    # Where no process runs, that nobody answers says nothing more.
-    problems = [
-        worker.link.problem
-        for worker in view.workers
-        if worker.link.problem is not None and worker.may_run
-    ]
+    problems = [worker.link_problem for worker in view.workers if worker.link_problem is not None]
     for reason in _DELIVERED_ORDER:
         found = [problem for problem in problems if problem.reason.value == reason.value]
         if found:
@@ -124,12 +117,12 @@ def _delivered_reason(view: PoolView) -> tuple[DeliveredReason, str]:
     absent = [
         worker.name
         for worker in view.workers
-        if not worker.may_run and not worker.live and (worker.unheard or worker.pending_for > PATIENCE)
+        if not worker.may_run and (not worker.link.live_revision or worker.unready_for > PATIENCE)
     ]
     if absent:
         return (
             DeliveredReason.PENDING,
-            f"{_listed(absent)} not running, and gets its plan then: see condition Ready.",
+            f"{_listed(absent)} not running: condition Ready says why. Plans wait in their Secrets.",
         )
     waiting = [worker.name for worker in view.workers if worker.pending_for > PATIENCE]
     if waiting:

@@ -54,7 +54,7 @@ def read_pod(pod: Mapping[str, Any]) -> PodFacts:
         url=_url(pod, status.get("podIP")),
         ready=ready,
         may_run=_may_run(status, containers),
-        problem=None if ready else _problem(metadata["name"], status, conditions, containers),
+        problem=None if ready else _problem(metadata, status, conditions, containers),
     )
 
 
@@ -80,11 +80,12 @@ def _url(pod: Mapping[str, Any], address: str | None) -> str | None:
 
 
 def _problem(
-    name: str,
+    metadata: Mapping[str, Any],
     status: Mapping[str, Any],
     conditions: Mapping[str, Mapping[str, Any]],
     containers: Iterable[Mapping[str, Any]],
 ) -> PodProblem | None:
+    name = metadata["name"]
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False":
         said = _short(scheduled.get("message", "no node takes it"))
@@ -95,7 +96,7 @@ def _problem(
         )
     for container in containers:
         waiting = (container.get("state") or {}).get("waiting")
-        if waiting is not None and (problem := _waiting(name, container, waiting)) is not None:
+        if waiting is not None and (problem := _waiting(metadata, container, waiting)) is not None:
             return problem
     if status.get("phase") == "Failed":
         said = _short(status.get("message") or status.get("reason") or "no reason is given")
@@ -106,7 +107,10 @@ def _problem(
     return None
 
 
-def _waiting(name: str, container: Mapping[str, Any], waiting: Mapping[str, Any]) -> PodProblem | None:
+def _waiting(
+    metadata: Mapping[str, Any], container: Mapping[str, Any], waiting: Mapping[str, Any]
+) -> PodProblem | None:
+    name = metadata["name"]
     reason, said = waiting.get("reason", ""), _short(waiting.get("message", ""))
     image = container.get("image", "")
     if reason in _IMAGE:
@@ -126,8 +130,8 @@ def _waiting(name: str, container: Mapping[str, Any], waiting: Mapping[str, Any]
         told = _short(last.get("message") or f"exit code {last.get('exitCode', 'unknown')}")
         return PodProblem(
             reason=PoolReadyReason.WORKERS_FAILING,
-            message=f"pod {name} ends again and again, last with: {told} kubectl logs --previous {name}"
-            " says more.",
+            message=f"pod {name} ends again and again, last with: {told}"
+            f" kubectl -n {metadata['namespace']} logs --previous {name} says more.",
         )
     return None
 

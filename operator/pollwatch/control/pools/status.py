@@ -74,7 +74,7 @@ def _worker(worker: WorkerView) -> dict[str, Any]:
     }
     if worker.pod is not None:
         document["pod"] = worker.pod.name
-    problem = (worker.pod.problem if worker.pod is not None else None) or worker.link.problem
+    problem = (worker.pod.problem if worker.pod is not None else None) or worker.link_problem
     if problem is not None:
         document["problem"] = problem.message[:MAX_SUMMARY]
     return document

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pollwatch.api.pool_conditions import PoolAcceptedReason
-from pollwatch.control.links import LinkState
+from pollwatch.control.links import LinkProblem, LinkState
 from pollwatch.control.pools.pods import PodFacts
 
 
@@ -24,9 +24,14 @@ class WorkerView:
     """Seconds since its Pod is missing or not ready; 0: it is ready."""
 
     @property
-    def live(self) -> bool:
-        """Whether it probes by the plan of now."""
-        return self.revision > 0 and self.link.live_revision == self.revision and self.pending_for == 0.0
+    def may_run(self) -> bool:
+        """Whether its process may be running. Not so only where that is certain."""
+        return self.pod is not None and self.pod.may_run
+
+    @property
+    def link_problem(self) -> LinkProblem | None:
+        """What is wrong with the link to it. Where no process runs, that nobody answers is no news."""
+        return self.link.problem if self.may_run else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
