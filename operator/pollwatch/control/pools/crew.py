@@ -155,7 +155,7 @@ class Crew:
             if error.code != HTTPStatus.CONFLICT:
                 raise
             answer = await services.cluster.get(SECRETS, namespace, keys_name(self._name))
-        services.owned[SECRETS].seen(answer)
+        services.owned[SECRETS].wrote(answer)
 
     def _find_edited(self, uid: str) -> None:
         """Have plans written again whose Secrets are not as we left them, or are another pool's."""

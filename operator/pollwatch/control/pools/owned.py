@@ -117,17 +117,27 @@ class Objects:
 
     def seen(self, document: Mapping[str, Any]) -> None:
         """Take in an object."""
+        fresh = self._take(document)
+        if fresh is not None:
+            self._changed(fresh.pool)
+
+    def wrote(self, document: Mapping[str, Any]) -> None:
+        """Take in what the API server answered to a write of ours: that is no news to anybody."""
+        self._take(document)
+
+    def _take(self, document: Mapping[str, Any]) -> HeldObject | None:
+        """Hold an object; return it, unless it is held already as it is or as it was later."""
         metadata = document["metadata"]
         held = self._held.get(metadata["name"])
         version = metadata["resourceVersion"]
         if held is not None and held.uid == metadata["uid"] and not is_newer(version, held.version):
-            return
+            return None
         fresh = _hold(document)
         if not fresh.pool and held is not None:
             # Somebody took its labels away: it is whose it was, to be put right.
             fresh = replace(fresh, pool=held.pool, shard=held.shard)
         self._held[fresh.name] = fresh
-        self._changed(fresh.pool)
+        return fresh
 
     def gone(self, name: ObjectName, *, uid: str) -> bool:
         """Take in that an object is gone."""
