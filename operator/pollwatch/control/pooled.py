@@ -60,7 +60,8 @@ class PooledOperator:
             metrics=metrics,
             clock=clock,
             others=Others(
-                followers={**pools.followers, **owned.followers},
+                # Listed in this order: no pool is judged before its workers are known.
+                followers={**owned.followers, **pools.followers},
                 watches=(((*OWNED, PROBE_POOLS, NAMESPACES), (pooled.system_namespace,)),),
             ),
         )
