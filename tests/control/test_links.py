@@ -613,6 +613,22 @@ async def test_a_flood_of_states_takes_bounded_memory(monkeypatch: pytest.Monkey
         assert link.state.lost >= 989
 
 
+async def test_a_worker_that_tells_without_end_is_listened_to_at_a_pace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pollwatch.control.puller.STATES_BURST", 250.0)
+    monkeypatch.setattr("pollwatch.control.puller.STATES_RATE", 0.1)
+    monkeypatch.setattr("pollwatch.control.puller.INTERVAL", 0.0)
+    lines = [state_line(state_of("a", at=float(number))) for number in range(100)]
+    async with (
+        serve(serving(page(*lines, end_line(FeedEnd(100))))) as server,
+        linked(server.url.rstrip("/")) as link,
+    ):
+        await until(lambda: len(link.found) >= 300, "three pages")
+        await asyncio.sleep(0.3)
+        assert len(link.found) == 300
+
+
 @pytest.mark.parametrize("handler", [silence, slow_drip], ids=["silence", "slow drip"])
 async def test_a_worker_that_only_keeps_us_waiting_is_unreachable(
     handler: Handler, monkeypatch: pytest.MonkeyPatch

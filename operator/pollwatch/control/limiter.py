@@ -28,10 +28,10 @@ class TokenBucket:
         self._tokens -= 1.0
         return True
 
-    def reserve(self) -> float:
-        """Take a token now or ahead of time; return the seconds to wait before it may be used."""
+    def reserve(self, tokens: float = 1.0) -> float:
+        """Take tokens now or ahead of time; return the seconds to wait before they may be used."""
         self._refill()
-        self._tokens -= 1.0
+        self._tokens -= tokens
         return max(0.0, -self._tokens / self._rate)
 
     def pause(self, seconds: float) -> None:

@@ -17,6 +17,7 @@ from pollwatch.control.feed_page import (
     at_latest,
     read_page,
 )
+from pollwatch.control.limiter import TokenBucket
 from pollwatch.control.link_problems import LinkProblem, bad_feed, token_mismatch, unreachable
 from pollwatch.control.peer import LOOK_FOR_ADDRESS, PATIENCE, Peer, by_acceptance
 from pollwatch.control.plan_book import PlanBook
@@ -31,6 +32,9 @@ WAIT = 10.0
 INTERVAL = 0.1
 """Seconds from one read to the next, at least: a worker that was taken over must not keep us busy."""
 
+STATES_RATE, STATES_BURST = 1000.0, 65_536.0
+"""States a second that one worker may tell us in the long run, and at once: a whole feed and a snapshot.
+One that was taken over could otherwise tell more than can be taken in, and fill our memory with it."""
 
 VOUCHED = 30.0
 """Seconds without an answer after which nobody vouches any more for what the worker found."""
@@ -69,6 +73,7 @@ class Puller:
         self._found = found
         self._changed = changed
         self._cursor = 0
+        self._pace = TokenBucket(rate=STATES_RATE, burst=STATES_BURST, clock=peer.clock)
         self._delay = 0.0
         """How old the last news was when it came, seconds."""
         self._waiting_since = peer.clock.monotonic()
@@ -122,7 +127,8 @@ class Puller:
             failures = 0
             if page is not None:
                 await self._take(page)
-                await asyncio.sleep(max(0.0, started + INTERVAL - clock.monotonic()))
+                owed = self._pace.reserve(len(page.history) + len(page.newest))
+                await asyncio.sleep(max(owed, started + INTERVAL - clock.monotonic()))
 
     async def _read(self, address: str) -> Page:
         """Read a page, showing one key after the other until one is accepted."""
