@@ -214,12 +214,21 @@ class _Lock(LeaseLock):
         self._credentials = credentials
         self._clock = clock
         self._works = True
+        self._written_last = False
+        """Whether `lease_reference` is what the API server answered to a write of ours."""
         self._log = structlog.get_logger("pollwatch.election")
 
     async def get(
         self, name: str, namespace: str
     ) -> tuple[bool, LeaderElectionRecord] | tuple[bool, Exception] | tuple[bool, None]:
-        """Read the Lease; where that fails, say why."""
+        """Read the Lease; where that fails, say why.
+
+        Right after we wrote it, what was answered then will do, as in client-go: where somebody
+        else wrote it since, the API server turns our next write away, and it is read indeed.
+        """
+        if self._written_last and self.lease_reference is not None:
+            self._written_last = False
+            return True, self.election_record(self.lease_reference)
         try:
             self.lease_reference = await self._attempt(
                 partial(self.api_instance.read_namespaced_lease, name, namespace)
@@ -231,7 +240,7 @@ class _Lock(LeaseLock):
     async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
         """Create the Lease as ours."""
         lease = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
-        return await self._written(partial(self.api_instance.create_namespaced_lease, namespace, lease))
+        return await self._write(partial(self.api_instance.create_namespaced_lease, namespace, lease))
 
     async def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
         """Write the Lease as it was read, changed by a record; whoever wrote it since, wins."""
@@ -239,12 +248,11 @@ class _Lock(LeaseLock):
         if lease is None:
             return False
         lease.spec = self.update_lease(updated_record, lease.spec)
-        return await self._written(
-            partial(self.api_instance.replace_namespaced_lease, name, namespace, lease)
-        )
+        return await self._write(partial(self.api_instance.replace_namespaced_lease, name, namespace, lease))
 
     async def release(self) -> None:
         """Give the Lease back, if it is ours; where that fails, it runs out."""
+        self._written_last = False
         held, record = await self.get(self.name, self.namespace)
         if held and isinstance(record, LeaderElectionRecord) and record.holder_identity == self.identity:
             nobody = LeaderElectionRecord("", "1", None, None)
@@ -268,11 +276,13 @@ class _Lock(LeaseLock):
         spec.acquire_time = _with_microseconds(spec.acquire_time)
         return spec
 
-    async def _written(self, request: Callable[[], Awaitable[V1Lease]]) -> bool:
+    async def _write(self, request: Callable[[], Awaitable[V1Lease]]) -> bool:
+        self._written_last = False
         try:
-            await self._attempt(request)
+            self.lease_reference = await self._attempt(request)
         except ApiException:
             return False
+        self._written_last = True
         return True
 
     async def _attempt(self, request: Callable[[], Awaitable[V1Lease]]) -> V1Lease:
