@@ -211,6 +211,7 @@ def test_kubectl_get_shows_what_an_on_call_person_asks_of_a_pool(
         "Name": "",
         "Ready": "False",
         "Replicas": "1/2",
+        "Reason": "Unschedulable",
         "Checks": 10,
         "Targets": 30,
         "Probes/s": 3,
@@ -220,7 +221,6 @@ def test_kubectl_get_shows_what_an_on_call_person_asks_of_a_pool(
     }
     assert {name: shown[name] for name, priority in columns if priority == 1} == {
         "Delivered": "True",
-        "Reason": "Unschedulable",
         "Message": status["message"],
     }
 

@@ -74,6 +74,12 @@ PROBE_POOL = Resource(
             "description": "How many workers are ready, of how many.",
         },
         {
+            "name": "Reason",
+            "type": "string",
+            "jsonPath": ".status.reason",
+            "description": "What is wrong first of all, in one word.",
+        },
+        {
             "name": "Checks",
             "type": "integer",
             "jsonPath": ".status.checks",
@@ -109,13 +115,6 @@ PROBE_POOL = Resource(
             "type": "string",
             "jsonPath": ".status.conditions[?(@.type=='Delivered')].status",
             "description": "Whether every worker probes by the plan of now.",
-            "priority": 1,
-        },
-        {
-            "name": "Reason",
-            "type": "string",
-            "jsonPath": ".status.reason",
-            "description": "What is wrong first of all, in one word.",
             "priority": 1,
         },
         {
