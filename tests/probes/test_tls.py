@@ -8,6 +8,7 @@ import pytest
 
 from pollwatch.plan.checks import TlsOptions
 from pollwatch.plan.samples import Outcome, Reason
+from pollwatch.probes import tls as engine
 from pollwatch.probes.tls import client_context, earliest_expiry
 from tests.support import hostile
 from tests.support.certificates import Authority
@@ -50,6 +51,23 @@ async def test_tls_1_2_is_spoken_with_those_who_know_no_better(authority: Author
     assert "handshake" in refused.evidence
     assert refused.phases.tls > 0
     assert refused.phases.processing == 0
+
+
+async def test_a_bundle_that_the_environment_names_stands_for_the_default_roots(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How a pool's template has its workers trust a company's own authority: a volume and SSL_CERT_FILE."""
+    bundle = tmp_path / "corporate.pem"
+    bundle.write_text(authority.pem, encoding="utf-8")
+    options = TlsOptions()
+    async with running_site(tls=authority.server_context()) as site:
+        stranger = await sample_http(site.url, tls=options)
+        monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+        engine._context.cache_clear()  # As in a new process.
+        trusted = await sample_http(site.url, tls=options)
+    engine._context.cache_clear()
+    assert stranger.reason is Reason.CERTIFICATE_UNTRUSTED
+    assert trusted.outcome is Outcome.SUCCESS, trusted.evidence
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -16,7 +16,7 @@ from pollwatch.control.pools.status import (
     is_worth_writing,
 )
 from pollwatch.control.pools.view import PoolView, WorkerView
-from pollwatch.plan.reports import PlanReport, WorkerReport
+from pollwatch.plan.reports import PlanFault, PlanReport, WorkerReport
 from tests.support.clock import ELECTION_NIGHT as NOW
 
 REPORT = WorkerReport(
@@ -176,6 +176,16 @@ def test_a_plan_on_its_way_is_told_when_it_takes_long_and_not_at_each_change() -
     assert conditions(replace(VIEW, workers=[on_its_way]))["Delivered"]["reason"] == "Delivered"
     stuck = replace(WORKER, pending_for=PATIENCE + 1)
     assert conditions(replace(VIEW, workers=[stuck]))["Delivered"]["reason"] == "Pending"
+
+
+def test_a_plan_that_stays_torn_is_told_with_its_fault() -> None:
+    torn = replace(
+        REPORT, plan=PlanReport(revision=2, fault=PlanFault.TORN, message="part-001 is of another")
+    )
+    stuck = replace(WORKER, pending_for=PATIENCE + 1, link=LinkState(report=torn, live_revision=2))
+    delivered = conditions(replace(VIEW, workers=[stuck]))["Delivered"]
+    assert delivered["reason"] == "Pending"
+    assert delivered["message"].endswith("What was live before goes on. Torn: part-001 is of another.")
 
 
 def test_a_plan_that_was_put_right_is_told_for_a_while() -> None:

@@ -230,6 +230,24 @@ async def test_the_status_says_what_runs_and_what_is_asked_for(stage: Stage) -> 
         assert all(SPEC_DIGEST in one["metadata"]["annotations"] for one in sets)
 
 
+async def test_a_pool_sizes_itself_by_what_its_checks_cost_and_the_next_leader_goes_on_from_there(
+    stage: Stage,
+) -> None:
+    stage.create(autosize={"targetUtilisationPercent": 10, "min": 1, "max": 3})
+    names = [f"check-{number}" for number in range(500)]
+    async with fleet_on(stage) as running:
+        running.probe(*names, probe=HttpProbe(url="https://a.example/"), period=1.0)
+        async with running.leading():
+            await eventually(lambda: len(stage.names("statefulsets")) == 3, "three workers")
+            await eventually(lambda: stage.status().get("summary") == "0/3", "the status to say so")
+        running.drop(*names)
+        async with running.leading():
+            await eventually(lambda: stage.status().get("checks") == 0, "the next leader's status")
+            # Nothing is to be probed, and that is no reason to take workers away at once.
+            assert stage.status()["summary"] == "0/3"
+            assert len(stage.names("statefulsets")) == 3
+
+
 async def test_a_label_that_somebody_takes_away_is_put_back(stage: Stage) -> None:
     stage.create()
     async with leading_fleet(stage):

@@ -107,13 +107,14 @@ def test_a_worker_mounts_the_plan_of_its_own_shard_and_the_keys_and_no_other() -
 
 
 def test_a_template_of_the_user_changes_what_is_theirs_and_keeps_what_is_ours() -> None:
-    document = maker(template=EVERYTHING).stateful_set(0)
+    document = maker(template=EVERYTHING | {"priorityClassName": "probing"}).stateful_set(0)
     template, pod = document["spec"]["template"], pod_of(document)
     (container,) = pod["containers"]
     assert container["image"] == "registry.example.org/worker:2"
     assert container["resources"] == {"requests": {"cpu": "500m"}, "limits": {"memory": "1Gi"}}
-    assert pod["tolerations"] == EVERYTHING["tolerations"]
-    assert pod["affinity"] == EVERYTHING["affinity"]
+    for field in ("nodeSelector", "tolerations", "affinity", "topologySpreadConstraints", "imagePullSecrets"):
+        assert pod[field] == EVERYTHING[field]
+    assert pod["priorityClassName"] == "probing"
     assert [volume["name"] for volume in pod["volumes"]] == ["pollwatch-plan", "corporate", "client"]
     assert [variable["name"] for variable in container["env"]] == [
         "POLLWATCH_NODE_ADDRESSES",

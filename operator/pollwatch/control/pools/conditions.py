@@ -124,12 +124,13 @@ def _delivered_reason(view: PoolView) -> tuple[DeliveredReason, str]:
             DeliveredReason.PENDING,
             f"{_listed(absent)} not running: condition Ready says why. Plans wait in their Secrets.",
         )
-    waiting = [worker.name for worker in view.workers if worker.pending_for > PATIENCE]
+    waiting = [worker for worker in view.workers if worker.pending_for > PATIENCE]
     if waiting:
-        return (
-            DeliveredReason.PENDING,
-            f"{_listed(waiting)} not yet probing by the plan of now. What was live before goes on.",
-        )
+        reports = [worker.link.report for worker in waiting if worker.link.report is not None]
+        fault = next((f" {one.plan.fault}: {one.plan.message}." for one in reports if one.plan.fault), "")
+        late = _listed([worker.name for worker in waiting])
+        message = f"{late} not yet probing by the plan of now. What was live before goes on.{fault}"
+        return DeliveredReason.PENDING, message
     repaired = f" {view.repaired}" if view.repaired else ""
     return DeliveredReason.DELIVERED, f"Every worker probes by the plan of now.{repaired}"
 
