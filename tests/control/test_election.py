@@ -307,10 +307,13 @@ def test_a_leader_that_stood_still_while_another_took_over_cannot_write(
         },
     )
     admin.post(f"/api/v1/namespaces/{namespace}/secrets", {"metadata": {"name": OBJECT}})
-    first = Process(kubeconfig, namespace, "first", tmp_path)
-    second = Process(kubeconfig, namespace, "second", tmp_path)
+    processes = [Process(kubeconfig, namespace, "first", tmp_path)]
     try:
+        (first,) = processes
         first.wait_said("written", times=3)
+        second = Process(kubeconfig, namespace, "second", tmp_path)
+        processes.append(second)
+        second.wait_said("started")
         os.kill(first.program.pid, signal.SIGSTOP)
         stopped = time.time()
         second.wait_said("written", times=3)
@@ -327,8 +330,8 @@ def test_a_leader_that_stood_still_while_another_took_over_cannot_write(
         assert not any(entry["leading"] for entry in first.said("written")[before:])
         assert len(first.said("leading")) == 1
     finally:
-        first.program.stop()
-        second.program.stop()
+        for process in processes:
+            process.program.stop()
 
 
 def test_a_leader_that_is_killed_is_followed_within_15_seconds(
