@@ -90,16 +90,21 @@ class Crew:
         except (ClusterError, OvertakenError) as error:
             problem = str(error)
             self._trouble.obstacle = problem if isinstance(error, RefusedError) else ""
-        except Exception:  # noqa: BLE001 - logged with its traceback below
-            # A defect, but one pool's: the others go on.
-            self._services.metrics.reconcile_errors.inc()
-            self._log.exception("tending a pool met a defect")
-            problem = "a defect in Pollwatch"
+        except Exception:  # noqa: BLE001 - logged with its traceback
+            problem = self._met_defect()
         try:
             await self._write_status(held)
         except ClusterError as error:
             problem = problem or str(error)
+        except Exception:  # noqa: BLE001 - logged with its traceback
+            problem = self._met_defect()
         self._come_back(problem, tend=tend)
+
+    def _met_defect(self) -> str:
+        """Tell of a defect: it is one pool's, and the others go on."""
+        self._services.metrics.reconcile_errors.inc()
+        self._log.exception("tending a pool met a defect")
+        return "a defect in Pollwatch"
 
     async def _bring_about(
         self, held: HeldPool, pool: ProbePool, settings: PoolSettings, *, tend: bool
@@ -133,7 +138,9 @@ class Crew:
             return await self._services.applier.delete_pool(self._name)
         except ClusterError as error:
             self._come_back(str(error), tend=True)
-            return False
+        except Exception:  # noqa: BLE001 - logged with its traceback
+            self._come_back(self._met_defect(), tend=True)
+        return False
 
     async def _keep_keys(self, owner: dict[str, Any]) -> None:
         services, namespace = self._services, self._services.owned.namespace
