@@ -226,3 +226,11 @@ async def test_checks_wait_until_pools_namespaces_and_protected_addresses_are_kn
         step()
     async with asyncio.timeout(10):
         await waiting
+
+
+def test_names_of_pools_that_nobody_uses_any_more_are_not_kept(bench: Bench) -> None:
+    for number in range(100):
+        bench.refusal(check(pool=f"wish-{number}"))
+    bench.pools.forget(check().key)
+    assert not bench.pools._users
+    assert not bench.pools._of_namespace

@@ -120,9 +120,11 @@ class Fleet:
 
     async def _follow_addresses(self) -> None:
         failures = 0
+        known: tuple[str, ...] = ()
         while True:
             try:
-                self._pools.set_cluster_addresses(await api_server_addresses(self._cluster))
+                known = await api_server_addresses(self._cluster, known=known)
+                self._pools.set_cluster_addresses(known)
                 failures = 0
             except ClusterError as error:
                 failures += 1

@@ -156,14 +156,14 @@ class Pools:
 
     def _index(self, key: CheckKey, names: tuple[str, ...]) -> None:
         for name in self._placed.pop(key, ()):
-            self._users[name].discard(key)
+            _discard(self._users, name, key)
         if names:
             self._placed[key] = names
             self._of_namespace[key.namespace].add(key)
             for name in names:
                 self._users[name].add(key)
         else:
-            self._of_namespace[key.namespace].discard(key)
+            _discard(self._of_namespace, key.namespace, key)
 
     # What the watch and the re-lists tell
 
@@ -243,6 +243,13 @@ class Pools:
     def _changed(self, name: str) -> None:
         for tell in self._tell:
             tell(name)
+
+
+def _discard(index: dict[str, set[CheckKey]], name: str, key: CheckKey) -> None:
+    """Take a Check out of an index, and with the last one the entry: anybody may name any pool."""
+    index[name].discard(key)
+    if not index[name]:
+        del index[name]
 
 
 def _admits(held: HeldPool, labels: Mapping[str, str]) -> bool:
