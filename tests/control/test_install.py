@@ -8,7 +8,13 @@ import yaml
 
 from pollwatch import __version__
 from pollwatch.api.pool import parse_pool
-from pollwatch.control.preflight import RIGHTS, RIGHTS_AT_HOME, RIGHTS_TO_POOLS, Right
+from pollwatch.control.preflight import (
+    RIGHTS,
+    RIGHTS_AT_HOME,
+    RIGHTS_IN_DEFAULT,
+    RIGHTS_TO_POOLS,
+    Right,
+)
 from tests.cluster.apiclient import ApiError, documents_in
 from tests.cluster.controlplane import ControlPlane
 from tools.install_yaml import EMBEDDED, INSTALLS, MANIFESTS, POOLS, Install
@@ -146,7 +152,12 @@ def granted(file: str) -> set[tuple[str, ...]]:
 def asked(rights: Iterable[Right]) -> set[tuple[str, ...]]:
     """What an operator asks for at its start, in the same form."""
     return {
-        (right.verb, right.resource.group, "/".join(filter(None, (right.resource.plural, right.subresource))))
+        (
+            right.verb,
+            right.resource.group,
+            "/".join(filter(None, (right.resource.plural, right.subresource))),
+            *filter(None, [right.name]),
+        )
         for right in rights
     }
 
@@ -159,11 +170,11 @@ def test_the_cluster_role_for_pools_grants_what_is_asked_for_at_the_start_and_no
     assert granted("pools/cluster-role.yaml") == asked(RIGHTS_TO_POOLS)
 
 
-def test_the_role_for_pools_grants_what_is_asked_for_at_the_start_and_what_it_reads_by_name() -> None:
-    lease = ("coordination.k8s.io", "leases", "pollwatch")
-
-    assert granted("pools/role.yaml") == asked(RIGHTS_AT_HOME) | {
-        ("get", "", "secrets"),
-        ("get", *lease),
-        ("update", *lease),
-    }
+@pytest.mark.parametrize(
+    ("file", "rights"),
+    [("pools/role.yaml", RIGHTS_AT_HOME), ("pools/default-namespace.yaml", RIGHTS_IN_DEFAULT)],
+)
+def test_the_roles_for_pools_grant_what_is_asked_for_at_the_start_and_no_more(
+    file: str, rights: Iterable[Right]
+) -> None:
+    assert granted(file) == asked(rights)

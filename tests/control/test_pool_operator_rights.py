@@ -103,6 +103,8 @@ def test_without_the_rights_for_pools_it_says_which_are_missing_and_what_to_appl
         program.stop()
 
     assert (code, len(said.splitlines())) == (1, 1)
-    assert "list probepools.pollwatch.dev" in said
-    assert "create statefulsets.apps in namespace pollwatch-system" in said
+    assert "get, list, watch probepools.pollwatch.dev in all namespaces" in said
+    assert "list, watch, create, patch, delete statefulsets.apps in namespace pollwatch-system" in said
+    # Without this, workers would not know which addresses are the API server's, and probe them.
+    assert "get services/kubernetes in namespace default" in said
     assert "kubectl apply -f manifests/rbac/pools/" in said

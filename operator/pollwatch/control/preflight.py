@@ -8,22 +8,24 @@ from http import HTTPStatus
 from pollwatch.control.cluster import (
     CHECKS,
     CONFIG_MAPS,
+    ENDPOINT_SLICES,
     EVENTS,
     NAMESPACES,
     PROBE_POOLS,
     SECRETS,
+    SERVICES,
     Cluster,
     RefusedError,
     Resource,
     UnreachableError,
 )
+from pollwatch.control.overview import LEASE_NAME, LEASES
+from pollwatch.control.pools import addresses
 from pollwatch.control.pools.owned import OWNED, PODS
 
 FOLLOW = ("list", "watch")
 READ = ("get", *FOLLOW)
 KEEP = (*FOLLOW, "create", "patch", "delete")
-
-LEASES = Resource(kind="Lease", group="coordination.k8s.io", version="v1", plural="leases")
 
 
 class PreflightError(Exception):
@@ -37,13 +39,14 @@ class Right:
     verb: str
     resource: Resource
     subresource: str = ""
+    name: str = ""
+    """Of the one object that it is about; empty: all of the resource."""
 
     @property
     def object(self) -> str:
         """What it is about, as `kubectl auth can-i` spells it."""
-        parts = [self.resource.plural, self.resource.group]
-        name = ".".join(part for part in parts if part)
-        return f"{name}/{self.subresource}" if self.subresource else name
+        kind = ".".join(filter(None, (self.resource.plural, self.resource.group)))
+        return "/".join(filter(None, (kind, self.subresource, self.name)))
 
     def __str__(self) -> str:
         return f"{self.verb} {self.object}"
@@ -68,9 +71,18 @@ RIGHTS_TO_POOLS: Sequence[Right] = (
 RIGHTS_AT_HOME: Sequence[Right] = (
     *(Right(verb=verb, resource=resource) for resource in OWNED for verb in KEEP if resource != PODS),
     *(Right(verb=verb, resource=PODS) for verb in FOLLOW),
+    Right(verb="get", resource=SECRETS),
     Right(verb="create", resource=LEASES),
+    *(Right(verb=verb, resource=LEASES, name=LEASE_NAME) for verb in ("get", "update")),
 )
 """What it needs in its own namespace for pools: manifests/rbac/pools, too."""
+
+RIGHTS_IN_DEFAULT: Sequence[Right] = (
+    *(Right(verb="get", resource=one, name=addresses.NAME) for one in (SERVICES, ENDPOINT_SLICES)),
+    Right(verb="create", resource=EVENTS),
+)
+"""What it needs in the namespace `default`: who may not know where the API server is cannot keep workers
+from it. Events about pools, which are in no namespace, are there."""
 
 
 async def preflight(
@@ -96,6 +108,7 @@ async def preflight(
         return
     questions = [(right, "") for right in RIGHTS_TO_POOLS]
     questions += ((right, system_namespace) for right in RIGHTS_AT_HOME)
+    questions += ((right, addresses.NAMESPACE) for right in RIGHTS_IN_DEFAULT)
     missing = await _missing_rights(cluster, questions)
     if missing:
         raise _not_allowed(missing, "manifests/rbac/pools/")
@@ -163,5 +176,6 @@ async def _allowed(cluster: Cluster, right: Right, namespace: str) -> bool:
             "version": right.resource.version,
             "resource": right.resource.plural,
             "subresource": right.subresource,
+            "name": right.name,
         }
     )
