@@ -246,6 +246,18 @@ async def test_an_event_that_was_lost_with_the_leader_is_told_by_the_next(kubern
     assert kubernetes.told == []
 
 
+async def test_a_turn_that_two_workers_saw_while_the_check_moved_is_told_once(
+    kubernetes: Kubernetes,
+) -> None:
+    operator, begin = Operator(kubernetes), kubernetes.clock.time()
+    await operator.find(one(UP, begin))
+    await operator.find(one(DOWN, begin + 5, previous=UP))
+    # The worker that has the Check now saw it a moment before the one that had it.
+    after = Operator(kubernetes)
+    await after.find(*page(state(UP, begin + 3), state(DOWN, begin + 4, previous=UP)))
+    assert kubernetes.told == ["Down"]
+
+
 async def test_an_operator_that_restarts_with_its_worker_changes_nothing(kubernetes: Kubernetes) -> None:
     """Embedded, the feed dies with the operator: the first verdict of the next is no turn."""
     now = kubernetes.clock.time()

@@ -310,8 +310,12 @@ class Reporter:
         """Have an Event of the recent past posted again, lest it was lost with the last leader."""
         if len(decided.pools) > 1 or self._clock.time() - state.since > REPEATED:
             return
-        told = known_news(state)
-        if told is not None and told.since <= record.standing.since:
+        told, standing = known_news(state), record.standing
+        if told is None or told.since > standing.since:
+            return
+        # The verdict that stands began when it says. Another worker, which had the Check before or
+        # after, may have seen the same turn a moment earlier: that is no Event of its own.
+        if state.verdict is not standing.verdict or told.since == standing.since:
             self._repeat(told)
 
     def _found_in_pools(
