@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.cluster.waiting import wait_until
+from tests.cluster.waiting import DeadlineError, wait_until
 
 if TYPE_CHECKING:
     from tests.cluster.apiclient import JsonObject
@@ -41,7 +41,11 @@ def wait_for_condition(
         found = condition_of(node.admin.get(path), kind)
         return found if found.get("reason") == reason else {}
 
-    return wait_until(condition, what=f"{path}: {kind} with reason {reason}", within_seconds=seconds)
+    try:
+        return wait_until(condition, what=f"{path}: {kind} with reason {reason}", within_seconds=seconds)
+    except DeadlineError as error:
+        error.add_note(f"its status: {node.admin.get(path).get('status')}")
+        raise
 
 
 def wait_for_pool(node: OneNode, name: str, kind: str, reason: str, *, seconds: float = 90) -> JsonObject:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ import pytest
 
 from tests.cluster.apiclient import ApiError
 from tests.cluster.node.images import TREE
+from tests.cluster.node.network import API_SERVER_ADDRESS, API_SERVICE_ADDRESS, NODE_ADDRESS
 from tests.cluster.waiting import wait_until
 from tests.e2e.checks import check, status_of, wait_for_verdict
 from tests.e2e.pools import (
@@ -88,11 +91,17 @@ def _pod(node: OneNode, name: str) -> dict[str, str]:
     }
 
 
-def _told(node: OneNode, name: str) -> list[str]:
-    """The verdicts that Events of a Check tell; the first is no change, and has none."""
+def _told(node: OneNode, name: str) -> list[tuple[str, str]]:
+    """The transitions that Events of a Check tell: what it was before, and what it is."""
     path = f"/apis/events.k8s.io/v1/namespaces/{NAMESPACE}/events"
     events = node.admin.get(path, fieldSelector=f"regarding.name={name}")["items"]
-    return [each["reason"] for each in events if each["reason"] in {"Up", "Degraded", "Down", "Unknown"}]
+    notes = [re.match(r"(\w+) \(was (\w+)\)", each["note"]) for each in events]
+    return [(found[2], found[1]) for found in notes if found]
+
+
+def _balanced(transitions: list[tuple[str, str]]) -> bool:
+    """Whether each verdict was come to as often as it was left."""
+    return Counter(old for old, _ in transitions) == Counter(new for _, new in transitions)
 
 
 def _wait_until_probed(site: Site) -> None:
@@ -232,10 +241,48 @@ def test_another_operator_leads_when_the_leader_is_deleted_and_each_transition_i
     wait_for_verdict(node, NAMESPACE, "later", "Degraded", f"{SITES - 1}/{SITES}")
     site.answer(0, 200)
     wait_for_verdict(node, NAMESPACE, "later", "Up", f"{SITES}/{SITES}")
-    wait_until(lambda: "Up" in _told(node, "later"), what="the Event of the last transition")
-    assert sorted(_told(node, "later")) == ["Degraded", "Up"]
+    # From Up to Up, it has come to each verdict as often as it has left it: were a transition lost or
+    # told twice, it would not be so.
+    wait_until(lambda: _balanced(_told(node, "later")), what="an Event of each transition", within_seconds=60)
+    assert ("Up", "Degraded") in _told(node, "later")
     assert [_pod(node, pod)["uid"] for pod in PODS] == workers
     node.kubectl("delete", "check", "later", f"--namespace={NAMESPACE}")
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize(
+    ("url", "condition"),
+    [
+        # The Service `kubernetes` and what is behind it: the operator knows that before anything is probed.
+        (f"https://{API_SERVICE_ADDRESS}/healthz", "Accepted"),
+        (f"https://{API_SERVER_ADDRESS}:6443/healthz", "Accepted"),
+        # By its name, and the kubelet, whose address the downward API tells: known when it is dialled.
+        ("https://kubernetes.default.svc.cluster.local/healthz", "Ready"),
+        (f"https://{NODE_ADDRESS}:10250/healthz", "Ready"),
+    ],
+)
+def test_workers_reach_neither_the_api_server_nor_their_node(
+    node: OneNode, url: str, condition: str, namespace: str
+) -> None:
+    node.admin.apply([check("inside", url, pool=POOL)], namespace=namespace)
+
+    path = f"/apis/pollwatch.dev/v1alpha1/namespaces/{namespace}/checks/inside"
+    denied = wait_for_condition(node, path, condition, "EgressDenied")
+
+    assert denied["status"] == "False"
+    assert status_of(node, namespace, "inside")["verdict"] == "Unknown"
+
+
+def test_a_plan_that_is_edited_by_hand_is_put_right_and_probing_goes_on(node: OneNode, site: Site) -> None:
+    path = f"/api/v1/namespaces/{SYSTEM}/secrets/probepool-{POOL}-0-plan"
+    before = node.admin.get(path)["data"]["part-000"]
+
+    node.admin.patch(path, {"data": {"part-000": base64.b64encode(b"not a plan").decode()}})
+
+    wait_until(lambda: node.admin.get(path)["data"]["part-000"] == before, what="the plan to be put right")
+    _wait_until_probed(site)
+    wait_for_pool(node, POOL, "Delivered", "Delivered")
+    assert all(status_of(node, NAMESPACE, name)["verdict"] == "Up" for name in CHECKS)
 
 
 def test_a_pool_whose_image_cannot_be_had_says_so_and_runs_when_it_is_mended(

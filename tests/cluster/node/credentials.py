@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import trustme
 
 from tests.cluster.credentials import Credentials, kubeconfig
-from tests.cluster.node.network import API_SERVICE_ADDRESS, CLUSTER_DOMAIN, NODE_ADDRESS
+from tests.cluster.node.network import API_SERVER_ADDRESS, API_SERVICE_ADDRESS, CLUSTER_DOMAIN, NODE_ADDRESS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ class NodeCredentials:
                 folder,
                 authority=authority,
                 hosts=(
-                    NODE_ADDRESS,
+                    API_SERVER_ADDRESS,
                     API_SERVICE_ADDRESS,
                     "kubernetes.default.svc",
                     f"kubernetes.default.svc.{CLUSTER_DOMAIN}",

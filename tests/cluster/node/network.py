@@ -9,6 +9,9 @@ from pathlib import Path
 NODE_ADDRESS = "10.250.0.1"
 """The node's own address."""
 
+API_SERVER_ADDRESS = "10.250.0.2"
+"""Where pods find the API server: apart from the node, as on a cluster of several machines."""
+
 SERVICE_RANGE = "10.96.0.0/16"
 API_SERVICE_ADDRESS = "10.96.0.1"
 DNS_SERVICE_ADDRESS = "10.96.0.10"
@@ -41,7 +44,8 @@ def bring_up() -> None:
     _ip("link", "add", "node0", "type", "veth", "peer", "name", "nowhere0")
     _ip("link", "set", "node0", "up")
     _ip("link", "set", "nowhere0", "up")
-    _ip("address", "add", f"{NODE_ADDRESS}/24", "dev", "node0")
+    for address in (NODE_ADDRESS, API_SERVER_ADDRESS):
+        _ip("address", "add", f"{address}/24", "dev", "node0")
     _ip("route", "add", "default", "dev", "node0")
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="ascii")
 

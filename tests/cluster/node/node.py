@@ -18,7 +18,7 @@ from tests.cluster.node.images import BUSYBOX, COREDNS
 from tests.cluster.node.kubelet import kubelet_arguments
 from tests.cluster.node.kubeproxy import kube_proxy_arguments
 from tests.cluster.node.mounts import STATE, shield_machine
-from tests.cluster.node.network import NODE_ADDRESS, bring_up
+from tests.cluster.node.network import API_SERVER_ADDRESS, bring_up
 from tests.cluster.process import Program
 from tests.cluster.waiting import wait_until
 
@@ -195,9 +195,9 @@ class OneNode:
             # Node, beside RBAC: the kubelet reads only what its pods use.
             "--authorization-mode=Node",
             "--enable-admission-plugins=NodeRestriction",
-            # Pods reach it on the node's address, as the Service `kubernetes`.
+            # Pods reach it as the Service `kubernetes`.
             "--bind-address=0.0.0.0",
-            f"--advertise-address={NODE_ADDRESS}",
+            f"--advertise-address={API_SERVER_ADDRESS}",
             "--endpoint-reconciler-type=lease",
             "--allow-privileged=true",
             "--kubelet-preferred-address-types=InternalIP",
