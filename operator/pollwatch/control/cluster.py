@@ -6,7 +6,8 @@ request itself, and 10,000 Checks are listed here.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -133,6 +134,10 @@ class RefusedError(ClusterError):
         )
 
 
+class NotLeadingError(ClusterError):
+    """Nothing was sent: only the leader writes, and we may not be it any more."""
+
+
 class Cluster:
     """A client of one API server under one identity."""
 
@@ -141,6 +146,13 @@ class Cluster:
         self._client = ApiClient(credentials.configuration)
         self._metrics = metrics
         self._clock = clock
+        self._may_write: Callable[[], bool] = lambda: True
+
+    def fenced(self, may_write: Callable[[], bool]) -> "Cluster":
+        """Return the same client, which asks right before each request that is not a read."""
+        fenced = copy(self)
+        fenced._may_write = may_write  # noqa: SLF001 - of the same class
+        return fenced
 
     async def close(self) -> None:
         """Close all connections."""
@@ -161,8 +173,11 @@ class Cluster:
         Raises:
             UnreachableError: no answer.
             RefusedError: an answer that is not 2xx.
+            NotLeadingError: this client is `fenced`.
         """
         access = await self.credentials.access()
+        if method != "GET" and not self._may_write():
+            raise NotLeadingError(f"{method} {path} was not sent: another operator may lead by now")
         headers = {
             "Accept": accept,
             "Content-Type": content_type,

@@ -116,8 +116,9 @@ class PooledOperator:
     async def _lead(self) -> None:
         """Write, push and pull, until cancelled."""
         await self._core.settled()
+
+        def may_write() -> bool:
+            return self._election.leading
+
         async with asyncio.TaskGroup() as group:
-            start(
-                group,
-                (*self._core.reporting(lambda: self._election.leading), Job("pools", self._fleet.run())),
-            )
+            start(group, (*self._core.reporting(may_write), Job("pools", self._fleet.run(may_write))))

@@ -200,9 +200,9 @@ class RunningFleet:
             await _end(tasks)
 
     @asynccontextmanager
-    async def leading(self) -> AsyncIterator[None]:
+    async def leading(self, may_write: Callable[[], bool] = lambda: True) -> AsyncIterator[None]:
         """Lead."""
-        task = asyncio.create_task(self.fleet.run())
+        task = asyncio.create_task(self.fleet.run(may_write))
         try:
             yield
         finally:

@@ -74,3 +74,19 @@ async def test_what_was_found_before_somebody_else_led_is_not_told_when_we_lead_
             await eventually(lambda: stage.reason("Ready"), "a status")
             running.fleet._take_in(Found(pool=stage.pool, state=state))
         assert running.fleet.take() == []
+
+
+async def test_nothing_is_written_by_who_may_not_lead_any_more(stage: Stage) -> None:
+    asked: list[bool] = []
+    leads = False
+
+    def may_write() -> bool:
+        asked.append(leads)
+        return leads
+
+    stage.create()
+    async with fleet_on(stage) as running, running.leading(may_write):
+        await eventually(lambda: len(asked) > 3, "tries to write")
+        assert (stage.made(), stage.status()) == ([], {})
+        leads = True
+        await eventually(lambda: stage.names("statefulsets"), "a StatefulSet")

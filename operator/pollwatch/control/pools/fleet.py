@@ -150,19 +150,23 @@ class Fleet:
 
     # For the leader
 
-    async def run(self) -> None:
+    async def run(self, may_write: Callable[[], bool] = lambda: True) -> None:
         """Have every pool tended, until cancelled: as long as we lead.
 
         It writes what it was told with `apply`: everything must have been compiled before.
+
+        Args:
+            may_write: asked right before each write; see `Election.leading`.
         """
         client = feed_client()
+        cluster = self._cluster.fenced(may_write)
         services = Services(
-            cluster=self._cluster,
+            cluster=cluster,
             pools=self._pools,
             owned=self._owned,
-            applier=Applier(self._cluster, self._owned, self._pools),
-            delivery=Delivery(self._cluster, self._owned),
-            events=PoolEvents(self._cluster, instance=self._instance, clock=self._clock),
+            applier=Applier(cluster, self._owned, self._pools),
+            delivery=Delivery(cluster, self._owned),
+            events=PoolEvents(cluster, instance=self._instance, clock=self._clock),
             client=client,
             found=self._take_in,
             image=self._image,
