@@ -125,7 +125,8 @@ def test_a_name_that_a_rule_denies_is_refused_and_the_rule_is_named() -> None:
     refused = refusal(HttpProbe(url="https://api.corp.example.org/"), egress)
 
     assert refused == (
-        "spec.http.url: api.corp.example.org port 443 is refused: the pool's spec.egress.deny[1] denies it"
+        "spec.http.url: api.corp.example.org port 443 is refused: the pool's spec.egress.deny[1] denies it;"
+        " name another pool, or have that rule changed"
     )
 
 

@@ -98,7 +98,8 @@ def test_a_deny_rule_goes_before_an_allow_rule_and_is_named_by_its_place() -> No
         deny=(rule("192.0.2.0/24"), rule("203.0.113.0/24")), allow=(rule("203.0.113.0/24"),)
     )
     assert policy.refusal(HOST, PUBLIC, 443) == (
-        "203.0.113.7 port 443 is refused: the pool's spec.egress.deny[1] denies it"
+        "203.0.113.7 port 443 is refused: the pool's spec.egress.deny[1] denies it;"
+        " name another pool, or have that rule changed"
     )
 
 

@@ -119,6 +119,6 @@ class Egress(Model):
     """What becomes of connections that no rule speaks of."""
     allow: EgressRules = ()
     """Connections that are allowed. A rule with `cidrs` opens the protected addresses that are in them,
-    too: `0.0.0.0/0` opens all."""
+    too; but neither `0.0.0.0/0` nor `::/0` does: name the networks that are meant."""
     deny: EgressRules = ()
     """Connections that are refused, whatever else is said."""

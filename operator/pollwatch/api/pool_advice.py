@@ -29,8 +29,8 @@ def _about_egress(egress: Egress) -> Iterator[Problem]:
             if cidr.endswith("/0"):
                 yield Problem(
                     path=f"{path}.cidrs[{index}]",
-                    message="opens metadata services, the API server and the nodes, too;"
-                    " to allow all others, leave cidrs out and set default to Allow",
+                    message="opens none of the protected addresses (metadata services, the API server, ...):"
+                    " name the networks that are meant; to allow all others, set default to Allow",
                 )
 
 

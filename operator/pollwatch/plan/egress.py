@@ -205,7 +205,7 @@ class _Judge:
 
 
 def _denied(rule: _Rule) -> str:
-    return f"the pool's spec.egress.{rule.name} denies it"
+    return f"the pool's spec.egress.{rule.name} denies it; name another pool, or have that rule changed"
 
 
 _SPECIAL = Networks(network for network, _ in SPECIAL_ADDRESSES)
