@@ -20,7 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "status": ("pollwatch.cli.status", "Show pools, their workers, and what is wrong."),
         "worker": ("pollwatch.cli.worker", "Probe what a plan folder says: a worker of a pool."),
         "probe": ("pollwatch.cli.probe", "Probe one target once and show the phases."),
-        "validate": ("pollwatch.cli.validate", "Say what is wrong in Check files."),
+        "validate": ("pollwatch.cli.validate", "Say what is wrong in files of Checks and ProbePools."),
         "crds": ("pollwatch.cli.crds", "Print the custom resource definitions."),
     }
 )
