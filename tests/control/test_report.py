@@ -488,3 +488,11 @@ async def test_whoever_leads_and_whenever_the_api_server_is_away_each_turn_gets_
     assert kubernetes.told == expected
     assert last.status.verdict is verdicts[-1]
     assert last.status.last_transition_time == rfc3339_micro(feed[-1].since)
+
+
+async def test_a_state_that_cannot_be_taken_in_keeps_no_other_from_being_told(kubernetes: Kubernetes) -> None:
+    operator = Operator(kubernetes)
+    now = kubernetes.clock.time()
+    nowhere = replace(state(DOWN, now), since=1e15)
+    await operator.find(Found(pool="east", state=nowhere), one(UP, now), one(DOWN, now + 1, previous=UP))
+    assert (operator.status.verdict, kubernetes.told) == (DOWN, ["Down"])

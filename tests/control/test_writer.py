@@ -314,3 +314,19 @@ def test_after_ten_minutes_without_an_api_server_all_that_waited_is_written_with
     assert first - away.back_at <= BACKOFF_LIMIT
     # Where one got through, the others do not wait for their own next try.
     assert last - first < 5.0
+
+
+async def test_a_defect_in_working_out_a_status_is_counted_and_the_writer_goes_on(bench: Bench) -> None:
+    class BrokenOnce(dict[CheckKey, CheckStatus]):
+        calls = 0
+
+        def get(self, key: Any, default: Any = None) -> Any:
+            self.calls += 1
+            if self.calls == 1:
+                raise RuntimeError("a defect")
+            return super().get(key, default)
+
+    bench.wanted = BrokenOnce(bench.wanted)
+    await bench.write()
+    assert bench.outcomes("written") == 1
+    assert sample(bench.metrics, "pollwatch_operator_reconcile_errors_total") == 1

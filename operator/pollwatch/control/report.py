@@ -258,7 +258,11 @@ class Reporter:
             if not found:
                 return
             for one in found:
-                self._found(one)
+                try:
+                    self._found(one)
+                except Exception:  # noqa: BLE001 - logged with its traceback
+                    # A defect, but one Check's: the others go on.
+                    self._log.exception("taking in a state failed", check=str(one.state.key), pool=one.pool)
                 await slices.breathe()
 
     def _found(self, found: Found) -> None:

@@ -136,6 +136,11 @@ class StatusWriter:
                 # Somebody else leads. Should we again, it is looked at anew.
                 self._queue.abandon(key)
                 raise
+            except Exception:  # noqa: BLE001 - logged with its traceback below
+                # A defect, but one Check's: the others go on.
+                self._metrics.reconcile_errors.inc()
+                delay = self._queue.retry(key)
+                self._log.exception("writing a status failed", check=str(key), seconds=round(delay, 1))
 
     async def _look_at(self, key: CheckKey, may_write: Callable[[], bool]) -> None:
         write = self._due(key)
