@@ -28,6 +28,16 @@ def test_checks_of_a_pool_are_probed_by_its_workers_and_both_say_so(
     assert set(node.pods()) == {"probepool-east-0-0", "probepool-east-1-0"}
 
 
+def test_a_check_that_names_no_pool_is_probed_in_the_one_that_the_operator_was_given(
+    start_pooled: StartOperator, pools: Pools, checks: Checks, counted: CountingSite
+) -> None:
+    pools.create("east")
+    checks.create("front-page", http={"url": counted.url("/")})
+    start_pooled("--default-pool=east")
+    checks.wait_verdict("front-page", "Up")
+    wait_until(lambda: pools.status("east").get("checks") == 1, what="the pool to count the Check")
+
+
 def test_a_worker_holds_no_credentials_and_its_pod_is_as_restricted_as_can_be(
     start_pooled: StartOperator, pools: Pools, node: LocalNode
 ) -> None:
