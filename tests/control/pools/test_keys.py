@@ -64,6 +64,12 @@ def test_a_clock_that_was_ahead_when_keys_were_made_does_not_keep_them_for_ever(
     assert due_keys(state, now=1000.0) is not None
 
 
+def test_an_operator_whose_clock_is_behind_does_not_exchange_what_another_just_made() -> None:
+    """Twice within a minute, and workers would have none of those that are in force."""
+    state = due_keys(None, now=1_000_000.0)
+    assert due_keys(state, now=1_000_000.0 - 3600.0) is None
+
+
 @pytest.mark.parametrize("content", ["", "bm90IEpTT04=", "e30=", "!"])
 def test_a_secret_without_usable_keys_gets_new_ones(content: str) -> None:
     document = keys_document("east", KeysState(keys=Keys(), rotated=0.0), OWNER)
