@@ -6,6 +6,7 @@ key is ever worked on twice at once, and nobody's flood keeps others from their 
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
@@ -47,7 +48,8 @@ class WorkQueue(Generic[K]):
     def __init__(self, *, random: Callable[[], float], call_later: CallLater) -> None:
         self._random = random
         self._call_later = call_later
-        self._waiting: dict[K, None] = {}
+        # The first key of a plain dict takes longer to find the more were taken before it.
+        self._waiting = OrderedDict[K, None]()
         self._working: set[K] = set()
         self._again: set[K] = set()
         self._failures: dict[K, int] = {}
@@ -87,8 +89,7 @@ class WorkQueue(Generic[K]):
         while not self._waiting:
             self._arrived.clear()
             await self._arrived.wait()
-        key = next(iter(self._waiting))
-        del self._waiting[key]
+        key, _ = self._waiting.popitem(last=False)
         self._working.add(key)
         return key
 
