@@ -121,6 +121,10 @@ def test_a_worker_that_takes_too_long_to_come_up_is_not_taken_for_one_that_is_br
     assert "describe pod -l pollwatch.dev/pool=east" in ready["message"]
     missing = conditions(replace(view, workers=[replace(stuck, pod=None)]))["Ready"]
     assert "describe statefulset -l pollwatch.dev/pool=east" in missing["message"]
+    refused = replace(view, workers=[replace(stuck, pod=None)], accepted=PoolAcceptedReason.INVALID_SPEC)
+    assert (
+        conditions(refused)["Ready"]["message"] == "Worker east-0 is not ready: condition Accepted says why."
+    )
 
 
 @pytest.mark.parametrize("reason", list(LinkReason))

@@ -88,9 +88,11 @@ def _ready_reason(view: PoolView) -> tuple[PoolReadyReason, str]:
     if late:
         # Nobody but the StatefulSet tells why there is no Pod: a quota, a priority class, admission.
         kind = "pod" if any(worker.pod is not None for worker in late) else "statefulset"
-        command = f"kubectl -n {view.namespace} describe {kind} -l pollwatch.dev/pool={view.name}"
+        where = f"kubectl -n {view.namespace} describe {kind} -l pollwatch.dev/pool={view.name} says more"
+        if kind == "statefulset" and view.accepted is not PoolAcceptedReason.ACCEPTED:
+            where = "condition Accepted says why"
         names = [worker.name for worker in late]
-        return PoolReadyReason.WORKERS_NOT_READY, f"{_listed(names)} not ready: {command} says more."
+        return PoolReadyReason.WORKERS_NOT_READY, f"{_listed(names)} not ready: {where}."
     return PoolReadyReason.READY, f"{_count(view.wanted, 'worker')} ready."
 
 
