@@ -93,6 +93,32 @@ def test_a_check_that_was_deleted_in_a_gap_of_the_watch_is_pruned(
     assert operator.series("probe_success{", 'check="stays"')
 
 
+def test_a_check_that_was_deleted_before_the_watch_is_back_is_pruned_without_waiting_for_a_re_list(
+    cluster: ControlPlane, start_operator: StartOperator, checks: Checks, site: Site
+) -> None:
+    operator = start_operator()
+    checks.create("stays", http={"url": site.url})
+    checks.create("goes", http={"url": site.url})
+    checks.wait_verdict("stays", "Up")
+    checks.wait_verdict("goes", "Up")
+    # The operator had its lists at the start: those that hurry are over.
+    wait_until(
+        lambda: operator.series("pollwatch_operator_resyncs_total", "succeeded").popitem()[1] >= 2,
+        what="the lists of the start",
+        within_seconds=60,
+    )
+    with operator.stopped():
+        with cluster.api_server_outage():
+            pass
+        checks.delete("goes")
+    wait_until(
+        lambda: not operator.series("", 'check="goes"'),
+        what="the series of what was deleted to go",
+        within_seconds=90,
+    )
+    assert operator.series("probe_success{", 'check="stays"')
+
+
 def test_told_to_stop_it_finishes_what_it_began_writes_what_it_found_and_exits_with_0(
     start_operator: StartOperator, checks: Checks, site: Site
 ) -> None:

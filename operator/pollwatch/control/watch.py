@@ -8,7 +8,9 @@ Only `on.event` handlers are used. They write nothing: no annotation, no finaliz
 """
 
 import asyncio
+import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,6 +41,10 @@ LOGIN_LIFETIME = timedelta(minutes=10)
 
 HEALTHY = 60.0
 """Seconds after which a watch counts as one that ran well: the next failure is a first one."""
+
+
+RELISTED_ONCE = 5.0
+"""Seconds in which objects that are listed belong to one list."""
 
 
 class Watch:
@@ -91,7 +97,7 @@ class Watch:
     async def _run_once(self, loop: asyncio.AbstractEventLoop) -> str:
         """Run kopf until it ends; return why it did."""
         ended: asyncio.Future[str] = loop.create_future()
-        session = _Session(self._registry(), _settings(self._resources), self._namespaces)
+        session = _Session(self._registry(loop), _settings(self._resources), self._namespaces)
 
         def tell(failure: str) -> None:
             if not ended.done():
@@ -112,13 +118,14 @@ class Watch:
             await asyncio.wait([ended], timeout=STOP_TIMEOUT)
             raise
 
-    def _registry(self) -> kopf.OperatorRegistry:
+    def _registry(self, loop: asyncio.AbstractEventLoop) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
+        relisted = _Relisted(lambda: loop.call_soon_threadsafe(self._started))
         kopf.on.login(id="login", registry=registry)(self._login)
         for resource in self._resources:
             kopf.on.event(
                 resource.group, resource.version, resource.plural, id=resource.kind, registry=registry
-            )(self._handler(resource))
+            )(self._handler(resource, relisted))
         return registry
 
     async def _login(self, **_: Any) -> kopf.ConnectionInfo:
@@ -135,13 +142,32 @@ class Watch:
             expiration=datetime.now(UTC) + LOGIN_LIFETIME,
         )
 
-    def _handler(self, resource: Resource) -> Callable[..., Any]:
+    def _handler(self, resource: Resource, relisted: "_Relisted") -> Callable[..., Any]:
         inbox = self._inbox
 
         async def handle(event: kopf.RawEvent, **_: Any) -> None:
+            if event["type"] is None:
+                relisted.note()
             inbox.put(Change(resource=resource, document=event["object"], deleted=event["type"] == "DELETED"))
 
         return handle
+
+
+class _Relisted:
+    """Notes each object that kopf lists, and tells once that it does.
+
+    It lists anew by itself after an outage, and says nothing of what was deleted until then.
+    """
+
+    def __init__(self, tell: Callable[[], object]) -> None:
+        self._tell = tell
+        self._told = -math.inf
+
+    def note(self) -> None:
+        now = time.monotonic()
+        if now - self._told > RELISTED_ONCE:
+            self._told = now
+            self._tell()
 
 
 class _Session:
