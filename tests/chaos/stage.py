@@ -261,11 +261,20 @@ class Stage:
 
     def _unsettled(self) -> list[str]:
         conditions = {one["type"]: one for one in self._pools.status(POOL).get("conditions", [])}
-        return [
+        kept = self._kept()
+        return [f"{name} was deleted and is still probed" for name in sorted(kept)] + [
             f"the pool's {name} is {found.get('reason')}: {found.get('message')}"
             for name in ("Accepted", "Ready", "Delivered")
             if (found := conditions.get(name, {})).get("status") != "True"
         ]
+
+    def _kept(self) -> set[str]:
+        """Checks that are gone, and are probed still."""
+        gone = {subject.name for subject in self.subjects.values() if subject.deleted is not None}
+        if not gone:
+            return set()
+        shown = [_checks_shown(pod.url) for pod in self._node.pods().values() if pod.ready]
+        return gone & set().union(*shown)
 
     def _watch(self) -> list[str]:
         quiet = time.monotonic()
