@@ -137,7 +137,7 @@ def bench() -> Iterator[Bench]:
         folder = Path(name)
         with control_plane(folder) as plane, counting_site(folder) as site:
             plane.admin.apply(documents_in(RBAC))
-            image = worker_image(folder / "image", {host: HOSTS[:1] for host in SITES})
+            image = worker_image(folder / "image", dict.fromkeys(SITES, HOSTS[:1]))
             with LocalNode(
                 plane, namespace=SYSTEM_NAMESPACE, folder=folder / "node", images={WORKER_IMAGE: image}
             ) as node:
