@@ -118,6 +118,24 @@ def test_a_plan_secret_that_is_edited_by_hand_is_refused_said_and_repaired(
     assert node.pod("probepool-east-0-0").restarts == 0
 
 
+def test_a_plan_that_was_wiped_out_while_no_operator_ran_is_whole_again_in_its_worker_too(
+    start_pooled: StartOperator, pools: Pools, checks: Checks, counted: CountingSite, node: LocalNode
+) -> None:
+    pools.create("east")
+    operator = start_pooled()
+    for number in range(3):
+        checks.create(f"check-{number}", pool="east", http={"url": counted.url(f"/{number}")})
+        checks.wait_verdict(f"check-{number}", "Up")
+    pools.wait_ready("east")
+    operator.stop()
+    pools.spoil_secret("probepool-east-0-plan", **{"plan.json": b"{}"})
+    checks.change("check-0", http={"url": counted.url("/changed")})
+    start_pooled()
+    wait_until(lambda: counted.times("/changed"), what="the change to be live", within_seconds=60)
+    pools.wait_reason("east", "Delivered", "Delivered")
+    assert node.pod("probepool-east-0-0").restarts == 0
+
+
 def test_a_mounted_plan_that_is_damaged_is_refused_and_the_last_good_one_runs_on(
     start_pooled: StartOperator, pools: Pools, checks: Checks, counted: CountingSite, node: LocalNode
 ) -> None:

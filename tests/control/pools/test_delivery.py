@@ -40,7 +40,7 @@ class Leader:
         }
         self._stage = stage
         self.owned = OwnedObjects(stage.namespace)
-        self.delivery = Delivery(cluster, self.owned)
+        self.delivery = Delivery(cluster, self.owned, now=SystemClock().time)
         self.shard = Shard(stage.pool, 0)
 
     def learn(self) -> None:
@@ -138,6 +138,22 @@ async def test_a_plan_goes_above_what_a_worker_probes_by_when_etcd_was_restored(
     await leader.deliver(make_check("a"))
     outcome = await leader.deliver(make_check("a"), live_revision=41)
     assert (outcome.wrote, outcome.revision) == (True, 42)
+
+
+async def test_a_revision_that_somebody_wiped_out_is_gone_above_by_a_leader_that_has_not_heard_of_it(
+    stage: Stage, cluster: Cluster
+) -> None:
+    leader = Leader(stage, cluster)
+    for name in "abcd":
+        await leader.deliver(make_check(name))
+    spoiled = {"data": {"plan.json": base64.b64encode(b"{}").decode()}}
+    stage.admin.patch(stage.path("secrets", f"{stage.base}-0-plan"), spoiled)
+    other = Leader(stage, cluster)
+    other.learn()
+    outcome = await other.deliver(make_check("d"))
+    assert outcome.wrote
+    assert outcome.revision > 4
+    assert outcome.edited == (f"{stage.base}-0-plan",)
 
 
 async def test_a_big_plan_is_split_over_secrets_and_joined_again_when_it_shrinks(

@@ -5,17 +5,18 @@ turns a leader away that has been replaced without knowing it, and only what was
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from pollwatch.control.cluster import Cluster, RefusedError
-from pollwatch.control.pools.names import MOST_PARTS, labels, plan_name
+from pollwatch.control.pools.names import MOST_PARTS, labels, plan_name, stateful_set_name
 from pollwatch.control.pools.owned import (
     PLAN_FILE,
     PLAN_TYPE,
     SECRETS,
+    STATEFUL_SETS,
     HeldObject,
     OwnedObjects,
     data_digest,
@@ -73,9 +74,11 @@ def held_header(held: HeldObject | None) -> Header | None:
 class Delivery:
     """Writes the plans of shards."""
 
-    def __init__(self, cluster: Cluster, owned: OwnedObjects) -> None:
+    def __init__(self, cluster: Cluster, owned: OwnedObjects, *, now: Callable[[], float]) -> None:
+        """Wire it; `now` gives Unix seconds."""
         self._cluster = cluster
         self._owned = owned
+        self._now = now
 
     async def deliver(self, shard: Shard, *, owner: Mapping[str, Any], live_revision: int) -> Outcome:
         """Have the Secrets of a shard hold its plan.
@@ -105,6 +108,10 @@ class Delivery:
         known = bool(shard.written) and digests == shard.written
         header = None if known else held_header(held.get(plan_name(shard.pool, shard.number)))
         revision = max(shard.revision, header.revision if header is not None else 0)
+        if not revision and (held or self._has_worker(shard)):
+            # Somebody edited or deleted what said which revision its worker probes by. We may not have
+            # heard it yet: what it has is below the milliseconds of now.
+            revision = int(self._now() * 1000)
         marks = labels(shard.pool, shard.number)
         ours = all(each.belongs_to(owner["uid"], marks) for each in held.values())
         if ours and revision and revision >= live_revision:
@@ -120,6 +127,9 @@ class Delivery:
             await self._delete(rest)
         written = {name: data_digest(data) for name, data in wanted}
         return _done(shard, plan, revision, written, wrote=True, edited=edited)
+
+    def _has_worker(self, shard: Shard) -> bool:
+        return self._owned[STATEFUL_SETS].get(stateful_set_name(shard.pool, shard.number)) is not None
 
     async def _write(
         self,

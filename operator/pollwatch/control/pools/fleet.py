@@ -165,7 +165,7 @@ class Fleet:
             pools=self._pools,
             owned=self._owned,
             applier=Applier(cluster, self._owned, self._pools),
-            delivery=Delivery(cluster, self._owned),
+            delivery=Delivery(cluster, self._owned, now=self._clock.time),
             events=PoolEvents(cluster, instance=self._instance, clock=self._clock),
             client=client,
             found=self._take_in,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pollwatch.control.links import LinkState, WorkerLink
+from pollwatch.control.pools.delivery import MOST_BELIEVED
 from pollwatch.control.pools.keys import read_keys
 from pollwatch.control.pools.membership import WorkerFacts
 from pollwatch.control.pools.names import keys_name, pod_name
@@ -79,6 +80,9 @@ class Workers:
             stopped = pod is None or not pod.may_run
             worker.stopped_since = (worker.stopped_since or now) if stopped else None
             shard = worker.shard
+            if 0 < shard.revision < worker.link.state.live_revision <= MOST_BELIEVED:
+                # It takes nothing that is older: the Secrets were restored, say.
+                shard.stale = True
             live = not shard.stale and worker.link.state.live_revision == shard.revision > 0
             worker.pending_since = None if live else (worker.pending_since or now)
             reached_by = pod.url if pod is not None else None, self.keys().identities
