@@ -112,6 +112,10 @@ def test_a_plan_secret_that_is_edited_by_hand_is_refused_said_and_repaired(
 
     wait_until(repaired, what="the Secret to be repaired")
     pools.wait_reason("east", "Delivered", "Delivered")
+    wait_until(
+        lambda: f"Secret {name} was edited by hand" in pools.condition("east", "Delivered")["message"],
+        what="the pool to say so",
+    )
     probes = len(counted.times("/"))
     wait_until(lambda: len(counted.times("/")) > probes + 3, what="more probes")
     assert checks.verdict("front-page") == "Up"

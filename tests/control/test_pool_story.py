@@ -16,7 +16,7 @@ def test_checks_of_a_pool_are_probed_by_its_workers_and_both_say_so(
     pools.create("east", replicas=2)
     for number in range(8):
         checks.create(f"check-{number}", pool="east", http={"url": counted.url(f"/{number}")})
-    start_pooled()
+    operator = start_pooled()
     for number in range(8):
         checks.wait_verdict(f"check-{number}", "Up")
     assert checks.condition("check-0", "Ready")["reason"] == "Probing"
@@ -26,6 +26,11 @@ def test_checks_of_a_pool_are_probed_by_its_workers_and_both_say_so(
     assert {worker["name"] for worker in status["workers"]} == {"east-0", "east-1"}
     assert sum(worker["checks"] for worker in status["workers"]) == 8
     assert set(node.pods()) == {"probepool-east-0-0", "probepool-east-1-0"}
+    planned = operator.series("pollwatch_operator_plan_checks", 'pool="east"')
+    assert (len(planned), sum(planned.values())) == (2, 8)
+    for family in ("plan_size_bytes", "plan_timestamp_seconds"):
+        assert all(operator.series(f"pollwatch_operator_{family}", 'pool="east"').values())
+    assert len(operator.series("pollwatch_operator_feed_lag_seconds", 'pool="east"')) == 2
 
 
 def test_a_check_that_names_no_pool_is_probed_in_the_one_that_the_operator_was_given(
