@@ -34,14 +34,13 @@ class ToldWorker:
         self._begin()
 
     def _begin(self, listen: str = "127.0.0.1:0") -> None:
-        self.feed = Feed(capacity=self.capacity)
+        self.feed = Feed(clock=self.clock, capacity=self.capacity)
         self.intake = PlanIntake(self.plans.append, changed=self.feed.notice, clock=self.clock)
         self.app = FeedApp(
             feed=self.feed,
             states=lambda: self.states,
             report=self.report,
             keys=lambda: self.keys,
-            clock=self.clock,
         )
         push = PlanPush(push=self.intake.push, report=lambda: self.intake.report, keys=lambda: self.keys)
         self.server = HttpServer(

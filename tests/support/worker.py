@@ -37,7 +37,7 @@ class WorkerBench:
 
     def __init__(self, **options: Any) -> None:
         self.clock = FakeClock()
-        self.feed = Feed(instance="bench")
+        self.feed = Feed(clock=self.clock, instance="bench")
         self.series = SeriesStore()
         self.probed: list[Target] = []
         self.probed_at: list[float] = []

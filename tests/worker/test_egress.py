@@ -178,7 +178,7 @@ async def test_a_real_worker_connects_only_where_its_plan_leads(tmp_path: Path) 
             network=network,
             series=SeriesStore(),
             metrics=WorkerMetrics(network.clock, monitor),
-            feed=Feed(),
+            feed=Feed(clock=network.clock),
         )
         worker.apply(Plan(checks=(check,), egress=only))
         running = asyncio.create_task(worker.run())

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.states import CheckState, Verdict
 from pollwatch.worker.feed import Feed
+from tests.support.clock import FakeClock
 
 
 def make_state(number: int) -> CheckState:
@@ -26,7 +27,7 @@ def make_state(number: int) -> CheckState:
 
 
 def filled(states: int, *, capacity: int = 100) -> Feed:
-    feed = Feed(capacity=capacity, instance="one")
+    feed = Feed(clock=FakeClock(), capacity=capacity, instance="one")
     for number in range(1, states + 1):
         assert feed.publish(make_state(number)) == number
     return feed
@@ -80,7 +81,7 @@ def test_a_cursor_of_an_older_instance_gets_everything() -> None:
 
 
 def test_two_feeds_are_told_apart() -> None:
-    assert Feed().instance != Feed().instance
+    assert Feed(clock=FakeClock()).instance != Feed(clock=FakeClock()).instance
 
 
 async def test_a_waiting_reader_goes_on_as_soon_as_there_is_a_state() -> None:
@@ -108,7 +109,7 @@ async def test_a_reader_that_gives_up_does_not_disturb_the_others() -> None:
 @pytest.mark.parametrize(("capacity", "limit"), [(0, 1), (1, 0)])
 def test_sizes_below_one_are_refused(capacity: int, limit: int) -> None:
     with pytest.raises(ValueError, match="must be at least 1, got 0"):
-        Feed(capacity=capacity).read(0, limit)
+        Feed(clock=FakeClock(), capacity=capacity).read(0, limit)
 
 
 @given(
@@ -117,7 +118,7 @@ def test_sizes_below_one_are_refused(capacity: int, limit: int) -> None:
     limit=st.integers(1, 20),
 )
 def test_notices_move_the_cursor_and_are_no_states(script: list[bool], capacity: int, limit: int) -> None:
-    feed = Feed(capacity=capacity)
+    feed = Feed(clock=FakeClock(), capacity=capacity)
     for number, is_state in enumerate(script, 1):
         if is_state:
             feed.publish(make_state(number))

@@ -68,7 +68,7 @@ class Page:
 class Bench:
     """A feed that the test fills, served."""
 
-    feed: Feed = field(default_factory=lambda: Feed(instance="one", capacity=1_000))
+    capacity: int = 1_000
     clock: FakeClock = field(default_factory=FakeClock)
     states: dict[CheckKey, CheckState] = field(default_factory=dict)
     keys: Keys = KEYS
@@ -76,12 +76,12 @@ class Bench:
     max_readers: int = 3
 
     def __post_init__(self) -> None:
+        self.feed = Feed(clock=self.clock, instance="one", capacity=self.capacity)
         self.app = FeedApp(
             feed=self.feed,
             states=lambda: self.states,
             report=self.report,
             keys=lambda: self.keys,
-            clock=self.clock,
             max_readers=self.max_readers,
         )
         self.server = HttpServer(
@@ -105,8 +105,8 @@ class Bench:
             missed=0,
         )
 
-    def publish(self, name: str, *, ago: float = 0.0) -> CheckState:
-        state = make_state(name, at=self.clock.time() - ago)
+    def publish(self, name: str) -> CheckState:
+        state = make_state(name, at=self.clock.time())
         self.states[state.key] = state
         self.feed.publish(state)
         return state
@@ -169,7 +169,7 @@ async def test_a_cursor_that_was_never_given_out_is_one_of_another_instance() ->
 
 
 async def test_a_ring_that_overflowed_is_told_with_every_state_as_it_is_now() -> None:
-    async with serving(feed=Feed(instance="one", capacity=2)) as (bench, client):
+    async with serving(capacity=2) as (bench, client):
         for name in "abcd":
             bench.publish(name)
         page = await bench.read(client, instance="one", after=1)
@@ -180,11 +180,25 @@ async def test_a_ring_that_overflowed_is_told_with_every_state_as_it_is_now() ->
 
 async def test_transitions_from_while_nobody_read_are_replayed_if_they_are_recent() -> None:
     async with serving() as (bench, client):
-        bench.publish("long-ago", ago=REPLAYED + 1)
+        bench.publish("long-ago")
+        bench.clock.advance(REPLAYED / 2)
         for name in ("flapped", "flapped", "flapped"):
-            bench.publish(name, ago=REPLAYED / 2)
+            bench.publish(name)
+        bench.clock.advance(REPLAYED / 2)
         page = await bench.read(client)
         assert page.names == ["flapped", "flapped", "flapped", "long-ago"]
+
+
+@pytest.mark.parametrize("step", [-2 * REPLAYED, 2 * REPLAYED])
+async def test_a_wall_clock_that_is_set_makes_no_transition_older_or_newer(step: float) -> None:
+    async with serving() as (bench, client):
+        bench.publish("long-ago")
+        bench.clock.advance(REPLAYED)
+        flapped = [bench.publish("flapped") for _ in range(2)]
+        bench.clock.set_wall(bench.clock.time() + step)
+        page = await bench.read(client)
+        assert page.states == [*flapped, bench.states[CheckKey("public-sites", "long-ago")]]
+        assert page.names == ["flapped", "flapped", "long-ago"]
 
 
 async def test_a_state_whose_check_was_edited_since_is_told_again_with_its_generation() -> None:
@@ -236,7 +250,7 @@ async def test_another_report_ends_a_wait_even_where_it_changed_before_the_reade
 
 
 async def test_a_page_of_many_slices_arrives_whole_and_lets_others_run() -> None:
-    async with serving(feed=Feed(instance="one", capacity=10_000)) as (bench, client):
+    async with serving(capacity=10_000) as (bench, client):
         for number in range(100 * SLICE + 1):
             bench.publish(f"check-{number}")
         turns = 0
@@ -330,7 +344,7 @@ async def test_a_reader_that_stops_reading_is_dropped_and_keeps_no_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connection, "STALL_SECONDS", 0.2)
-    async with serving(feed=Feed(instance="one", capacity=100_000)) as (bench, _):
+    async with serving(capacity=100_000) as (bench, _):
         for number in range(50_000):
             bench.publish(f"check-{number}")
         client = socket.socket()
@@ -354,7 +368,7 @@ def test_a_reader_that_comes_again_and_again_misses_nothing_or_is_told_so(
     steps: list[int], capacity: int, names: int
 ) -> None:
     """Between two visits `steps` states are published; what the reader holds is always what is."""
-    feed = Feed(instance="one", capacity=capacity)
+    feed = Feed(clock=FakeClock(), instance="one", capacity=capacity)
     states: dict[CheckKey, CheckState] = {}
     held: dict[CheckKey, CheckState] = {}
     published: list[CheckState] = []
@@ -367,7 +381,7 @@ def test_a_reader_that_comes_again_and_again_misses_nothing_or_is_told_so(
             published.append(state)
             states[state.key] = state
             feed.publish(state)
-        page = answer(question, feed, lambda: states, now=0.0)
+        page = answer(question, feed, lambda: states)
         held |= {state.key: state for state in page.states}
         seen += page.states if not page.snapshot else []
         if page.snapshot:

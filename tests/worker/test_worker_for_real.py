@@ -65,9 +65,9 @@ async def test_a_site_that_fails_for_some_people_is_degraded_until_it_is_restore
         target=url,
         probe=HttpProbe(url=url, resolve=Resolve.EACH_ADDRESS),
     )
-    feed = Feed()
-    reader = Reader(feed)
     clock = SystemClock()
+    feed = Feed(clock=clock)
+    reader = Reader(feed)
     network = system_network(hosts_file=hosts, clock=clock)
     worker = Worker(
         network=network,

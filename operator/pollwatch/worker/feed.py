@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
+from pollwatch.plan.clock import Clock
 from pollwatch.plan.states import CheckState
 
 DEFAULT_CAPACITY = 16_384
@@ -46,17 +47,23 @@ class Page:
 class Feed:
     """A bounded ring of states with a cursor that only grows. Belongs to one event loop."""
 
-    def __init__(self, *, capacity: int = DEFAULT_CAPACITY, instance: str | None = None) -> None:
+    def __init__(
+        self, *, clock: Clock, capacity: int = DEFAULT_CAPACITY, instance: str | None = None
+    ) -> None:
         """Make an empty feed.
 
         Args:
+            clock: Says how old a state is.
             capacity: How many states are kept, at least 1.
             instance: Identity of the feed; a random one by default.
         """
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, got {capacity}")
         self.instance = uuid.uuid4().hex if instance is None else instance
+        self._clock = clock
         self._ring: deque[CheckState | None] = deque(maxlen=capacity)
+        self._added_at: deque[float] = deque(maxlen=capacity)
+        """When each entry of the ring was added, monotonic seconds."""
         self._cursor = 0
         self._published = asyncio.Event()
 
@@ -85,6 +92,15 @@ class Feed:
         skip = after - (self._cursor - len(self._ring))
         states = [state for state in islice(self._ring, max(0, skip), None) if state is not None]
         return states, max(0, -skip)
+
+    def recent(self, seconds: float) -> list[CheckState]:
+        """Give the states that are kept and were published less than so long ago, oldest first.
+
+        How long ago is what went by: that somebody set the wall clock makes no state older or newer.
+        """
+        earliest = self._clock.monotonic() - seconds
+        ring = zip(self._added_at, self._ring, strict=True)
+        return [state for added_at, state in ring if state is not None and added_at > earliest]
 
     def read(self, after: int, limit: int = 1000) -> Page:
         """Give the states after a cursor, oldest first.
@@ -118,6 +134,7 @@ class Feed:
 
     def _add(self, state: CheckState | None) -> int:
         self._ring.append(state)
+        self._added_at.append(self._clock.monotonic())
         self._cursor += 1
         self._published.set()
         return self._cursor

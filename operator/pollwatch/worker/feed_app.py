@@ -13,7 +13,6 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from pollwatch.plan.checks import CheckKey
-from pollwatch.plan.clock import Clock
 from pollwatch.plan.reports import WorkerReport
 from pollwatch.plan.states import CheckState
 from pollwatch.plan.wire import FeedEnd, FeedHead, end_line, head_line, state_line
@@ -79,17 +78,14 @@ def read_question(query: str) -> Question:
     return Question(fields.get("instance", ""), after, wait)
 
 
-def answer(
-    question: Question, feed: Feed, states: Callable[[], Mapping[CheckKey, CheckState]], *, now: float
-) -> Answer:
-    """Look up what a reader gets; `now` in Unix seconds."""
+def answer(question: Question, feed: Feed, states: Callable[[], Mapping[CheckKey, CheckState]]) -> Answer:
+    """Look up what a reader gets."""
     known = question.instance == feed.instance and question.after <= feed.cursor
     kept, lost = feed.since(question.after if known else 0)
     if known and not lost:
         return Answer(kept, feed.cursor, 0, snapshot=False)
     if not known:
-        lost = 0
-        kept = [state for state in kept if state.at > now - REPLAYED]
+        kept, lost = feed.recent(REPLAYED), 0
     last = {state.key: state for state in kept}
     # A state that was told may since have got another generation.
     kept += (
@@ -108,7 +104,6 @@ class FeedApp:
     report: Callable[[], WorkerReport]
     keys: Callable[[], Keys | None]
     """`None`: not known yet."""
-    clock: Clock
     max_readers: int = MAX_READERS
     readers: int = field(init=False, default=0)
     """How many wait, or are being answered."""
@@ -144,7 +139,7 @@ class FeedApp:
             await self._wait(question, receive)
         await begin(send, HTTPStatus.OK, {"Content-Type": NDJSON})
         if reads:
-            page = answer(question, self.feed, self.states, now=self.clock.time())
+            page = answer(question, self.feed, self.states)
             head = FeedHead(report=self.report(), lost=page.lost, snapshot=page.snapshot)
             client = client_of(scope)
             for part in _encoded(head, page):

@@ -87,7 +87,6 @@ class PoolWorker:
             states=self._prober.worker.states,
             report=self.report,
             keys=lambda: self._keys.accepted,
-            clock=clock,
         )
         self._push = PlanPush(
             push=self._intake.push, report=lambda: self._intake.report, keys=lambda: self._keys.accepted

@@ -51,7 +51,7 @@ class Prober:
         """
         self.monitor = LoopMonitor(network.clock)
         self.metrics = WorkerMetrics(network.clock, self.monitor)
-        self.feed = Feed()
+        self.feed = Feed(clock=network.clock)
         self._series = SeriesStore()
         self.worker = Worker(
             network=network,

@@ -49,7 +49,7 @@ def reference() -> str:
 
 def _pool_metrics(clock: Clock, metrics: WorkerMetrics) -> PoolWorkerMetrics:
     """Make the metrics of a worker to which nothing has happened yet."""
-    feed = Feed()
+    feed = Feed(clock=clock)
     intake = PlanIntake(lambda _: None, changed=feed.notice, clock=clock)
     return PoolWorkerMetrics(
         intake=intake,
