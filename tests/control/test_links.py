@@ -286,6 +286,22 @@ async def test_a_worker_that_lost_its_plan_gets_it_again(worker: ToldWorker) -> 
         await until(lambda: worker.intake.report.revision == 7, "the plan to be live again")
 
 
+async def test_a_worker_that_took_a_plan_is_read_at_once_however_long_it_was_silent(
+    worker: ToldWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer_module, "RETRY_BASE", 3600.0)
+    monkeypatch.setattr(peer_module, "RETRY_LIMIT", 3600.0)
+    async with linked(worker.url) as link:
+        await until(lambda: link.state.report, "a report")
+        await worker.stop()
+        errors = "pollwatch_operator_feed_errors_total"
+        await until(lambda: sample(link.metrics, errors, pool="east", worker="east-0"), "a read that fails")
+        await worker.restart()
+        worker.tell("a", UP)
+        link.link.deliver(encode(make_check("a")), 1)
+        await link.until_told(("a", UP))
+
+
 async def test_of_many_plans_the_newest_one_wins_whatever_hangs(worker: ToldWorker) -> None:
     async with (
         line_to("127.0.0.1", worker.server.port) as line,

@@ -100,6 +100,9 @@ class Puller:
 
     def learned(self, plan: PlanReport) -> None:
         """Take in what the worker said of its plan when that was pushed."""
+        if self._failing_since is not None:
+            # It can be reached again.
+            self._moved.set()
         if self.report is not None:
             self.report = replace(self.report, plan=plan)
             self._changed()
