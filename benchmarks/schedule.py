@@ -137,9 +137,14 @@ def resident_kilobytes() -> float:
 
 def make_worker() -> tuple[Worker, PunctualityLog]:
     """Make a worker with everything but the network."""
-    log = PunctualityLog(SystemClock())
+    clock = SystemClock()
+    log = PunctualityLog(clock)
     worker = Worker(
-        network=system_network(), series=SeriesStore(), metrics=log, feed=Feed(), take_sample=find_nothing
+        network=system_network(),
+        series=SeriesStore(),
+        metrics=log,
+        feed=Feed(clock=clock),
+        take_sample=find_nothing,
     )
     return worker, log
 

@@ -361,7 +361,7 @@ def work(folder: Path) -> WorkerFigures:
         network=Network(clock=clock, resolver=network, connector=network),
         series=series,
         metrics=WorkerMetrics(clock, LoopMonitor(clock)),
-        feed=Feed(),
+        feed=Feed(clock=clock),
         take_sample=take_sample,
     )
 

@@ -131,7 +131,7 @@ async def obey(order: Order) -> Figures:
         network=network,
         series=series,
         metrics=log,
-        feed=Feed(),
+        feed=Feed(clock=clock),
         listener=tally.observe,
         max_in_flight=order.max_in_flight,
     )
