@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 JsonObject = dict[str, Any]
+
+_TRIES = 20
+"""How often a request is sent again to an API server that is too busy for it."""
 
 _MERGE_PATCH = "application/merge-patch+json"
 _APPLY_PATCH = "application/apply-patch+yaml"
@@ -153,9 +158,16 @@ class ApiClient:
         content_type: str = "application/json",
     ) -> JsonObject:
         # JSON is YAML: apply patches may be sent so too.
-        response = self._http.request(
+        request = self._http.build_request(
             method, path, json=body, params=parameters, headers={"Content-Type": content_type}
         )
+        response = self._http.send(request)
+        for _ in range(_TRIES):
+            if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+                break
+            # "storage is (re)initializing", say, after a definition was applied: every client tries again.
+            time.sleep(float(response.headers.get("Retry-After", "1")))
+            response = self._http.send(request)
         answer = response.json() if "json" in response.headers.get("Content-Type", "") else {}
         if response.is_error:
             raise ApiError(

@@ -33,10 +33,10 @@ def test_a_loop_that_was_held_for_5_seconds_is_not_healthy_and_recovers(start_po
 
 
 def test_an_operator_that_cannot_list_is_not_ready_and_not_restarted(
-    pooled_cluster: ControlPlane, start_pooled: StartOperator
+    cluster: ControlPlane, start_pooled: StartOperator
 ) -> None:
     operator = start_pooled("--resync-period=1")
-    with pooled_cluster.api_server_outage():
+    with cluster.api_server_outage():
         wait_until(lambda: not operator.is_ready(), what="the operator to be unready", within_seconds=60)
         assert "no list of Checks has succeeded" in httpx.get(f"{operator.url}/readyz", timeout=30.0).text
         assert httpx.get(f"{operator.url}/healthz", timeout=30.0).is_success
