@@ -23,9 +23,10 @@ SYSTEM, ACCOUNT = "pollwatch-system", "pollwatch"
 FLOW_CONTROL = "/apis/flowcontrol.apiserver.k8s.io/v1"
 
 
-def shown(operator: RunningOperator, check: str) -> set[float]:
-    """Whether probes succeed, as the series say."""
-    return set(operator.series("probe_success{", f'check="{check}"').values())
+def shown(operator: RunningOperator, checks: Checks, name: str) -> set[float]:
+    """Whether probes of this very Check succeed, as the series say: others may have its name elsewhere."""
+    own = (f'check="{name}"', f'namespace="{checks.namespace}"')
+    return set(operator.series("probe_success{", *own).values())
 
 
 def verdict_events(checks: Checks, name: str) -> list[str]:
@@ -42,7 +43,7 @@ def test_turns_while_the_api_server_is_away_all_get_their_event_and_the_status_i
         for answer, success in ((SERVER_ERROR, 0.0), (Answer(), 1.0), (SERVER_ERROR, 0.0), (Answer(), 1.0)):
             site.answer = answer
             wait_until(
-                lambda success=success: shown(operator, "front-page") == {success},  # type: ignore[misc]
+                lambda success=success: shown(operator, checks, "front-page") == {success},  # type: ignore[misc]
                 what="the outcome in the series",
             )
     expected = ["Down", "Up", "Down", "Up"]
@@ -123,7 +124,7 @@ def test_a_token_that_is_good_no_longer_is_replaced_by_the_one_that_is_there(
     name = "pollwatch_operator_api_requests_total"
     wait_until(lambda: operator.series(name, 'code="401"'), what="the API server to refuse the token")
     site.answer = SERVER_ERROR
-    wait_until(lambda: shown(operator, "front-page") == {0.0}, what="probes to go on")
+    wait_until(lambda: shown(operator, checks, "front-page") == {0.0}, what="probes to go on")
     kubeconfig.write_text(cluster.kubeconfig(bound_token(cluster, "second-token")).read_text())
     try:
         checks.wait_verdict("front-page", "Down")
