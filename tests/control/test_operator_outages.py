@@ -200,7 +200,9 @@ def test_an_api_server_that_has_too_much_to_do_is_left_in_peace_and_told_later(
     with too_many_requests(cluster):
         site.answer = SERVER_ERROR
         wait_until(lambda: operator.series(refused, 'code="429"'), what="a 429")
-        wait_until(lambda: all(shown(operator, name) == {0.0} for name in names), what="probes to go on")
+        wait_until(
+            lambda: all(shown(operator, checks, name) == {0.0} for name in names), what="probes to go on"
+        )
     for name in names:
         checks.wait_verdict(name, "Down")
         checks.wait_event(name, "Down")
