@@ -92,6 +92,7 @@ with logs_to(sys.stderr):
         assert process.wait(60) == 0
     kept = [entry["number"] for entry in entries if entry["event"] == "flood"]
     dropped = sum(entry["lines"] for entry in entries if entry["event"] == "log lines were dropped")
-    assert kept == list(range(len(kept)))
+    # Which lines went is a matter of who is quicker; none is told twice, or out of turn.
+    assert kept == sorted(set(kept))
     assert dropped == FLOOD - len(kept) > 0
     assert entries[-1]["event"] == "later" or entries[-2]["event"] == "later"
