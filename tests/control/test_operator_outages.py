@@ -1,10 +1,13 @@
 """What an API server does to its clients: away, busy, forgetful, contended. Nothing is lost or doubled."""
 
+import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -137,9 +140,10 @@ def test_a_token_that_is_good_no_longer_is_replaced_by_the_one_that_is_there(
 
 @contextmanager
 def too_many_requests(cluster: ControlPlane) -> Iterator[None]:
-    """The API server takes one status write of the operator at a time, and answers others with 429.
+    """The API server answers all status writes of the operator with 429.
 
-    That is API Priority and Fairness: a priority level without a seat.
+    That is API Priority and Fairness: a priority level that takes one request at a time, and one that
+    does not end.
     """
     level: dict[str, Any] = {
         "apiVersion": "flowcontrol.apiserver.k8s.io/v1",
@@ -176,10 +180,34 @@ def too_many_requests(cluster: ControlPlane) -> Iterator[None]:
     cluster.admin.post(f"{FLOW_CONTROL}/flowschemas", flow)
     try:
         wait_until(lambda: is_in_force(cluster, f"{FLOW_CONTROL}/flowschemas/jail"), what="the flow schema")
-        yield
+        with endless_status_write(cluster):
+            yield
     finally:
         cluster.admin.delete(f"{FLOW_CONTROL}/flowschemas/jail")
         cluster.admin.delete(f"{FLOW_CONTROL}/prioritylevelconfigurations/jail")
+
+
+@contextmanager
+def endless_status_write(cluster: ControlPlane) -> Iterator[None]:
+    """A status write under the operator's account whose body never comes."""
+    token = cluster.service_account_token(SYSTEM, ACCOUNT)
+    tls = ssl.create_default_context(cafile=cluster.ca_file)
+    with closing(HTTPSConnection(urlsplit(cluster.url).netloc, context=tls, timeout=30)) as connection:
+
+        def is_taken() -> bool:
+            connection.close()
+            connection.putrequest("PATCH", "/apis/pollwatch.dev/v1alpha1/namespaces/none/checks/none/status")
+            connection.putheader("Authorization", f"Bearer {token}")
+            connection.putheader("Content-Type", "application/merge-patch+json")
+            connection.putheader("Content-Length", "2")
+            # The API server asks for the body when the request has its seat.
+            connection.putheader("Expect", "100-continue")
+            connection.endheaders()
+            answer: bytes = connection.sock.recv(4096)
+            return answer.startswith(b"HTTP/1.1 100 ")
+
+        wait_until(is_taken, what="the endless write to be let in")
+        yield
 
 
 def is_in_force(cluster: ControlPlane, path: str) -> bool:
