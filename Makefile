@@ -10,9 +10,11 @@ BIN := .venv/bin
 TESTS ?= tests
 SEEDS ?= 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20
 CHECKS ?= 1000
+# Its theme prints a notice about the future of MkDocs at each start; versions here come from uv.lock.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test chaos e2e tools check fix generate bench clean
+.PHONY: help venv run test chaos e2e tools check fix generate docs bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +48,7 @@ check: venv ## formatting, lint, types, layers, and that what is generated is no
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tools.check_tree
 	$(BIN)/python -m tools.generate --check
+	$(MKDOCS) build --strict --quiet
 
 fix: venv ## format, and mend what the linter can mend
 	$(BIN)/ruff format .
@@ -53,6 +56,9 @@ fix: venv ## format, and mend what the linter can mend
 
 generate: venv ## write the CRD, the install manifest and the reference pages anew
 	$(BIN)/python -m tools.generate
+
+docs: venv ## build the site made of docs/ into dist/site (SERVE=1 shows it, and follows edits)
+	$(MKDOCS) $(if $(SERVE),serve,build --strict)
 
 bench: venv ## measure against blackbox_exporter, in one run (QUICK=1, WRITE=1 for the docs)
 	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver blackbox_exporter
