@@ -25,13 +25,29 @@ COPY operator operator
 # uv would take a wheel that it built before for one of this source, by the age of pyproject.toml.
 RUN --mount=type=cache,target=/downloads \
     /opt/uv/bin/uv sync --frozen --no-dev --no-editable --python python3 --refresh-package pollwatch
+# What is in it: a bill of materials for scanners (CycloneDX), the licences for people.
+RUN --mount=type=cache,target=/downloads \
+    UV_PROJECT_ENVIRONMENT=/opt/lists /opt/uv/bin/uv sync --frozen --only-group image --python python3 && \
+    mkdir /opt/pollwatch/share/pollwatch -p && cd /opt/pollwatch/share/pollwatch && \
+    /opt/lists/bin/cyclonedx-py environment /opt/pollwatch/bin/python --pyproject /src/pyproject.toml \
+        --gather-license-texts --output-reproducible --output-file sbom.cdx.json && \
+    /opt/lists/bin/pip-licenses --python /opt/pollwatch/bin/python --from=mixed --format=plain-vertical \
+        --with-urls --with-license-file --no-license-path --output-file LICENSES.txt
+# One of its dependencies is a module for each type of the Kubernetes API; of those it needs a few.
+COPY tools/image tools/image
+RUN /opt/pollwatch/bin/python tools/image/keep_imported.py kubernetes
 
 FROM ${BASE}
 ARG VERSION=unknown
+ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Pollwatch" \
       org.opencontainers.image.description="Synthetic monitoring for Kubernetes that samples every address and knows Degraded from Down" \
+      org.opencontainers.image.url="https://pollwatch.dev" \
+      org.opencontainers.image.documentation="https://pollwatch.dev" \
+      org.opencontainers.image.source="https://github.com/pollwatch/pollwatch" \
       org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}"
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 # Nothing is installed in a running container: no pip, and no way back to it.
 RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip \
     /usr/lib/python3*/ensurepip /usr/share/python-wheels
