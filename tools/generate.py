@@ -14,6 +14,9 @@ from pollwatch.api.resources import CHECK, PROBE_POOL
 from pollwatch.control.reference import reference as operator_metrics_reference
 from pollwatch.series.reference import reference as metrics_reference
 from pollwatch.worker.reference import reference as worker_metrics_reference
+from tools.chart_rights import TEMPLATES as CHART_RIGHTS
+from tools.chart_rights import rights_templates
+from tools.chart_templates import TEMPLATES as CHART_TEMPLATES
 from tools.install_yaml import INSTALLS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +26,8 @@ GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
         "manifests/crds/pollwatch.dev_checks.yaml": lambda: crd_yaml(CHECK),
         "manifests/crds/pollwatch.dev_probepools.yaml": lambda: crd_yaml(PROBE_POOL),
         **{f"manifests/{install.file}": install.text for install in INSTALLS},
+        **CHART_TEMPLATES,
+        CHART_RIGHTS: rights_templates,
         "docs/reference/check.md": check_reference,
         "docs/reference/pool.md": pool_reference,
         "docs/reference/metrics.md": metrics_reference,

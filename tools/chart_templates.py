@@ -1,0 +1,74 @@
+"""Templates of the chart that say what a plain manifest says: definitions and the admission policy."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pollwatch.api.crd import crd_yaml
+from pollwatch.api.resources import CHECK, PROBE_POOL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pollwatch.api.crd import Resource
+
+ROOT = Path(__file__).parents[1]
+ADMISSION = ROOT / "manifests" / "admission" / "pools.yaml"
+
+_FULLNAME = '{{ include "pollwatch.fullname" . }}'
+
+_LABELS = """\
+  labels:
+    {{- include "pollwatch.labels" . | nindent 4 }}
+"""
+
+_KEEP = """\
+  {{- if .Values.crds.keep }}
+  annotations:
+    helm.sh/resource-policy: keep
+  {{- end }}
+"""
+
+_METADATA = re.compile(r"^metadata:\n  name: (?P<name>\S+)\n(?:  .*\n)*", re.MULTILINE)
+
+
+def crd_template(definition: str) -> str:
+    """Return the template of a custom resource definition."""
+    text = _escaped(definition)
+    text = _METADATA.sub(lambda found: f"metadata:\n  name: {found['name']}\n{_LABELS}{_KEEP}", text)
+    return _template(text, source="operator/pollwatch/api/", condition=".Values.crds.install")
+
+
+def admission_template(policy: str) -> str:
+    """Return the template of the policy in `manifests/admission/pools.yaml` and of its binding."""
+    text = _METADATA.sub(lambda found: f"metadata:\n  name: {found['name']}\n{_LABELS}", _escaped(policy))
+    text = re.sub(
+        r"^(  (?:name|policyName): )pollwatch(-\S+)$", rf"\g<1>{_FULLNAME}\g<2>", text, flags=re.MULTILINE
+    )
+    condition = 'and .Values.admissionPolicy.enabled (include "pollwatch.pools" .)'
+    return _template(text, source="manifests/admission/", condition=condition)
+
+
+def _escaped(text: str) -> str:
+    return text.removeprefix("---\n").replace("{{", '{{ "{{" }}')
+
+
+def _template(text: str, *, source: str, condition: str) -> str:
+    heading = f"{{{{- /* Made by `make generate` from {source}; change that. */}}}}"
+    return f"{heading}\n{{{{- if {condition} }}}}\n{text.rstrip()}\n{{{{- end }}}}\n"
+
+
+def _crd(resource: Resource) -> Callable[[], str]:
+    return lambda: crd_template(crd_yaml(resource))
+
+
+TEMPLATES: Mapping[str, Callable[[], str]] = {
+    "charts/pollwatch/templates/crds/checks.yaml": _crd(CHECK),
+    "charts/pollwatch/templates/crds/probepools.yaml": _crd(PROBE_POOL),
+    "charts/pollwatch/templates/admission.yaml": lambda: admission_template(
+        ADMISSION.read_text(encoding="utf-8")
+    ),
+}
+"""The texts of the templates by their paths in the tree."""
