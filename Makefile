@@ -14,10 +14,10 @@ CHECKS ?= 1000
 MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test chaos e2e tools check fix generate docs bench clean
+.PHONY: help venv run test chaos e2e tools check fix generate docs bench release-check clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv:
 	@$(PYTHON) $(NEW_ENOUGH) || { \
@@ -63,6 +63,9 @@ docs: venv ## build the site made of docs/ into dist/site (SERVE=1 shows it, and
 bench: venv ## measure against blackbox_exporter, in one run (QUICK=1, WRITE=1 for the docs)
 	@$(BIN)/python -m tests.cluster.build etcd kube-apiserver blackbox_exporter
 	@$(BIN)/python -m benchmarks $(if $(WRITE),--write) $(if $(QUICK),--quick)
+
+release-check: venv ## say whether this tree could be released (TAG=v1.2.3 as that, IMAGE=archive too)
+	@$(BIN)/python -m tools.release $(if $(TAG),--tag $(TAG)) $(if $(IMAGE),--image $(IMAGE))
 
 clean: ## remove what was made inside the tree
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
