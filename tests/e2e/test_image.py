@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tests.cluster.node.node import OneNode
 
 POD = "image"
+_SITE_PACKAGES = "/opt/pollwatch/lib/python3*/site-packages"
 
 
 @pytest.fixture
@@ -35,6 +37,11 @@ def shell(node: OneNode, namespace: str) -> str:
 
 def _exec(node: OneNode, namespace: str, *command: str) -> str:
     return node.kubectl("exec", "--namespace", namespace, POD, "--", *command)
+
+
+def _normal(name: str) -> str:
+    """A distribution's name in the form in which names are compared (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_pollwatch_runs_on_a_read_only_root_as_a_user_with_a_number(node: OneNode, shell: str) -> None:
@@ -73,3 +80,28 @@ def test_the_image_holds_no_compiler_and_nothing_that_installs_python_packages(
     )
 
     assert (programs, json.loads(modules)) == ([], [])
+
+
+def test_the_image_lists_what_is_in_it_for_scanners_and_for_people(node: OneNode, shell: str) -> None:
+    folder = "/opt/pollwatch/share/pollwatch"
+
+    bill = json.loads(_exec(node, shell, "cat", f"{folder}/sbom.cdx.json"))
+    licences = _exec(node, shell, "cat", f"{folder}/LICENSES.txt").splitlines()
+
+    shipped = {
+        _normal(name.removesuffix(".dist-info").rpartition("-")[0])
+        for name in _exec(node, shell, "sh", "-c", f"ls {_SITE_PACKAGES}").split()
+        if name.endswith(".dist-info")
+    }
+    listed = {_normal(component["name"]) for component in bill["components"]}
+    assert bill["bomFormat"] == "CycloneDX"
+    assert shipped - {"pollwatch"} <= listed
+    assert "kubernetes" in licences
+    assert "Apache Software License" in " ".join(licences)
+
+
+def test_the_image_ships_little_of_the_kubernetes_client(node: OneNode, shell: str) -> None:
+    kilobytes, _path = _exec(node, shell, "sh", "-c", f"du -sk {_SITE_PACKAGES}/kubernetes").split()
+
+    # All of it is more than 100 MB, and grows with each release of Kubernetes.
+    assert int(kilobytes) < 10_000
