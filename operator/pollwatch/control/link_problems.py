@@ -68,8 +68,8 @@ def token_mismatch(worker: str, said: str) -> LinkProblem:
     """
     return LinkProblem(
         reason=LinkReason.TOKEN_MISMATCH,
-        message=f"worker {worker} accepts none of the pool's keys ({said}): new keys take a minute or two to"
-        " be mounted; if this lasts, see who changed the keys Secret, and delete the worker's Pod",
+        message=f"worker {worker} accepts none of its keys ({said}): new keys take a minute or two to be"
+        " mounted; if this lasts, see who changed the keys Secret, and delete the worker's Pod",
     )
 
 

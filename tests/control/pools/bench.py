@@ -1,6 +1,7 @@
 """The pools' half of an operator, in this process, on the real API server."""
 
 import asyncio
+import base64
 import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -20,6 +21,7 @@ from pollwatch.control.store import Store
 from pollwatch.control.watch import Watch
 from pollwatch.plan.checks import CheckKey, CheckPlan, HttpProbe
 from pollwatch.plan.clock import SystemClock
+from pollwatch.worker.keys import Keys
 from tests.cluster.apiclient import ApiError
 from tests.cluster.controlplane import ControlPlane
 from tests.control.pool_stage import LOOPBACK, POOLS
@@ -93,6 +95,11 @@ class Stage:
     def made(self) -> list[str]:
         kinds = ("statefulsets", "services", "secrets", "poddisruptionbudgets", "networkpolicies")
         return [f"{kind}/{name}" for kind in kinds for name in self.names(kind)]
+
+    def keys(self, shard: int) -> Keys:
+        """The keys that the worker of a shard is to accept."""
+        secret = self.admin.get(self.path("secrets", f"{self.base}-{shard}-keys"))
+        return Keys.parse(base64.b64decode(secret["data"]["keys.json"]))
 
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = self.admin.get(f"{POOLS}/{self.pool}").get("status", {})

@@ -1,11 +1,14 @@
 """A pool of the test's own, in a namespace that takes restricted pods alone."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.cluster.controlplane import ControlPlane
-from tests.control.pools.bench import Stage, labelled
+from tests.cluster.processes.local_node import LocalNode
+from tests.control.pool_stage import worker_image
+from tests.control.pools.bench import IMAGE, Stage, labelled
 
 
 @pytest.fixture
@@ -17,3 +20,15 @@ def stage(control_plane: ControlPlane, namespace: str) -> Iterator[Stage]:
     stage.delete()
     for kind in ("statefulsets", "services", "secrets", "poddisruptionbudgets", "networkpolicies", "pods"):
         control_plane.admin.delete(stage.path(kind))
+
+
+@pytest.fixture
+def node(control_plane: ControlPlane, stage: Stage, tmp_path: Path) -> Iterator[LocalNode]:
+    """Runs the pool's workers, as processes."""
+    with LocalNode(
+        control_plane,
+        namespace=stage.namespace,
+        folder=tmp_path / "node",
+        images={IMAGE: worker_image(tmp_path / "image")},
+    ) as node:
+        yield node

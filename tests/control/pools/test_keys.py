@@ -13,7 +13,7 @@ OWNER = {"apiVersion": "pollwatch.dev/v1alpha1", "kind": "ProbePool", "name": "e
 
 def held(state: KeysState) -> HeldObject:
     """The Secret as the API server shows it."""
-    document = keys_document("east", state, OWNER)
+    document = keys_document("east", 0, state, OWNER)
     document["metadata"] |= {"uid": "u", "resourceVersion": "1"}
     objects = Objects("pollwatch-system", lambda _pool: None, lambda: None)
     objects.seen(document)
@@ -72,7 +72,7 @@ def test_an_operator_whose_clock_is_behind_does_not_exchange_what_another_just_m
 
 @pytest.mark.parametrize("content", ["", "bm90IEpTT04=", "e30=", "!"])
 def test_a_secret_without_usable_keys_gets_new_ones(content: str) -> None:
-    document = keys_document("east", KeysState(keys=Keys(), rotated=0.0), OWNER)
+    document = keys_document("east", 0, KeysState(keys=Keys(), rotated=0.0), OWNER)
     document["metadata"] |= {"uid": "u", "resourceVersion": "1"}
     document["data"] = {"keys.json": content}
     objects = Objects("pollwatch-system", lambda _pool: None, lambda: None)

@@ -1,29 +1,12 @@
 """Workers come and go, and every Check is probed by exactly one of them: with real worker processes."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from pollwatch.plan.checks import HttpProbe
-from tests.cluster.controlplane import ControlPlane
 from tests.cluster.processes.local_node import LocalNode
-from tests.control.pool_stage import worker_image
-from tests.control.pools.bench import IMAGE, Stage, eventually, leading_fleet
+from tests.control.pools.bench import Stage, eventually, leading_fleet
 
 CHECKS = [f"check-{number}" for number in range(12)]
-
-
-@pytest.fixture
-def node(control_plane: ControlPlane, stage: Stage, tmp_path: Path) -> Iterator[LocalNode]:
-    with LocalNode(
-        control_plane,
-        namespace=stage.namespace,
-        folder=tmp_path / "node",
-        images={IMAGE: worker_image(tmp_path / "image")},
-    ) as node:
-        yield node
 
 
 def probed(stage: Stage) -> list[int]:
@@ -51,4 +34,4 @@ async def test_a_pool_grows_and_shrinks_and_each_check_keeps_one_worker(
         stage.change(replicas=1)
         await eventually(lambda: probed(stage) == [12], "the last worker to have all Checks")
         await eventually(lambda: stage.names("statefulsets") == [f"{stage.base}-0"], "the others to be gone")
-        assert stage.names("secrets") == [f"{stage.base}-0-plan", f"{stage.base}-keys"]
+        assert stage.names("secrets") == [f"{stage.base}-0-keys", f"{stage.base}-0-plan"]

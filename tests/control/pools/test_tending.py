@@ -26,7 +26,7 @@ async def test_what_somebody_deletes_or_changes_is_made_again_as_it_was(stage: S
         made = stage.made()
         stage.admin.delete(stage.path("services", stage.base))
         stage.admin.delete(stage.path("secrets", f"{stage.base}-0-plan"))
-        stage.admin.delete(stage.path("secrets", f"{stage.base}-keys"))
+        stage.admin.delete(stage.path("secrets", f"{stage.base}-0-keys"))
         stage.admin.patch(stage.path("statefulsets", f"{stage.base}-0"), {"spec": {"replicas": 0}})
         stage.admin.patch(
             stage.path("networkpolicies", stage.base), {"spec": {"policyTypes": ["Ingress"], "egress": []}}
@@ -277,6 +277,6 @@ async def test_a_plan_that_does_not_fit_is_told_with_what_to_do_until_it_fits(st
             running.probe(name, probe=HttpProbe(url="http://a.example/", body=body))
         await eventually(lambda: stage.reason("Accepted") == "PlanTooLarge", "the plan to be refused")
         assert "give the pool more workers" in stage.condition("Accepted")["message"]
-        assert stage.names("secrets") == [f"{stage.base}-0-plan", f"{stage.base}-keys"]
+        assert stage.names("secrets") == [f"{stage.base}-0-keys", f"{stage.base}-0-plan"]
         running.drop(*big)
         await eventually(lambda: stage.reason("Accepted") == "Accepted", "the plan to fit again")

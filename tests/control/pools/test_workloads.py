@@ -94,12 +94,12 @@ def test_a_worker_has_no_credentials_and_no_rights_whatever_the_template_says(
     assert all(mount["readOnly"] for mount in container["volumeMounts"])
 
 
-def test_a_worker_mounts_the_plan_of_its_own_shard_and_the_keys_and_no_other() -> None:
+def test_a_worker_mounts_the_plan_and_the_keys_of_its_own_shard_and_no_others() -> None:
     (volume,) = pod_of(maker(replicas=3).stateful_set(1))["volumes"]
     sources = [source["secret"] for source in volume["projected"]["sources"]]
     assert [source["name"] for source in sources if not source.get("optional")] == [
         "probepool-east-1-plan",
-        "probepool-east-keys",
+        "probepool-east-1-keys",
     ]
     assert [source["name"] for source in sources if source.get("optional")] == [
         f"probepool-east-1-plan-{part}" for part in range(1, 8)

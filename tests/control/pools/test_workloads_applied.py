@@ -16,9 +16,10 @@ async def test_a_pool_becomes_what_its_workers_need_and_nothing_else(stage: Stag
             f"statefulsets/{base}-0",
             f"statefulsets/{base}-1",
             f"services/{base}",
+            f"secrets/{base}-0-keys",
             f"secrets/{base}-0-plan",
+            f"secrets/{base}-1-keys",
             f"secrets/{base}-1-plan",
-            f"secrets/{base}-keys",
             f"poddisruptionbudgets/{base}",
             f"networkpolicies/{base}",
         ]

@@ -2,7 +2,6 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Any
 
 import structlog
 
@@ -12,10 +11,10 @@ from pollwatch.control.cluster import PROBE_POOLS, ClusterError, RefusedError
 from pollwatch.control.pools.apply import InvalidObjectError
 from pollwatch.control.pools.courier import Courier
 from pollwatch.control.pools.delivery import OvertakenError
-from pollwatch.control.pools.keys import due_keys, keys_document, read_keys
-from pollwatch.control.pools.names import keys_name, labels
+from pollwatch.control.pools.keys import Locksmith
+from pollwatch.control.pools.names import labels
 from pollwatch.control.pools.network_policy import network_policy
-from pollwatch.control.pools.owned import DISRUPTION_BUDGETS, NETWORK_POLICIES, SECRETS, SERVICES
+from pollwatch.control.pools.owned import DISRUPTION_BUDGETS, NETWORK_POLICIES, PLAN_TYPE, SECRETS, SERVICES
 from pollwatch.control.pools.registry import HeldPool
 from pollwatch.control.pools.roster import Roster
 from pollwatch.control.pools.services import Services
@@ -48,6 +47,7 @@ class Crew:
         self._services = services
         self._workers = Workers(name, services, group, lambda: self.wake(tend=False))
         self._roster = Roster(name, shards, services, self._workers)
+        self._locksmith = Locksmith(services.cluster, services.owned, now=services.clock.time)
         self._trouble = Trouble()
         self._courier = Courier(
             name, shards, services, self._workers, self._trouble, lambda: self.wake(tend=True)
@@ -113,9 +113,9 @@ class Crew:
         self._workers.look()
         if tend or self._roster.has_moved(pool):
             self._trouble.invalid = self._trouble.obstacle = ""
-            await self._keep_keys(maker.owner)
             self._shards.set_egress(settings.egress)
             self._roster.muster(pool)
+            await self._locksmith.keep(self._shards.shards, maker.owner)
             self._find_edited(held.uid)
         await self._courier.deliver(maker)
         if tend:
@@ -142,33 +142,13 @@ class Crew:
             self._come_back(self._met_defect(), tend=True)
         return False
 
-    async def _keep_keys(self, owner: dict[str, Any]) -> None:
-        services, namespace = self._services, self._services.owned.namespace
-        held = services.owned[SECRETS].get(keys_name(self._name))
-        before = read_keys(held) if held is not None else None
-        state = due_keys(before, now=services.clock.time()) or before
-        if state is None or (
-            state is before and held is not None and held.belongs_to(owner["uid"], labels(self._name))
-        ):
-            return
-        document = keys_document(self._name, state, owner)
-        try:
-            if held is None:
-                answer = await services.cluster.create(SECRETS, namespace, document)
-            else:
-                document["metadata"] |= {"uid": held.uid, "resourceVersion": held.version}
-                answer = await services.cluster.patch(SECRETS, namespace, held.name, document)
-        except RefusedError as error:
-            if error.code != HTTPStatus.CONFLICT:
-                raise
-            answer = await services.cluster.get(SECRETS, namespace, keys_name(self._name))
-        services.owned[SECRETS].wrote(answer)
-
     def _find_edited(self, uid: str) -> None:
         """Have plans written again whose Secrets are not as we left them, or are another pool's."""
         found: dict[int | None, dict[str, str]] = {}
         foreign: set[int | None] = set()
         for held in self._services.owned[SECRETS].of_pool(self._name):
+            if held.document.get("type") != PLAN_TYPE:
+                continue
             found.setdefault(held.shard, {})[held.name] = held.data
             if not held.belongs_to(uid, labels(self._name, held.shard)):
                 foreign.add(held.shard)

@@ -1,21 +1,28 @@
-"""The keys that the operator and the workers of a pool share: made, kept in a Secret, exchanged.
+"""The keys that the operator shares with each worker: made, kept in a Secret, exchanged.
 
-A key is added a whole period before it is the oldest, and workers accept all that are in the
-Secret: while the kubelets hand the new one round, the one before is good on both sides.
+Each worker has keys of its own, in a Secret that is mounted into its Pod alone: one that is taken over
+can neither read what its neighbours tell nor push them plans.
+
+A key is added a whole period before it is the oldest, and a worker accepts all that are in its
+Secret: while the kubelet brings the new one, the one before is good on both sides.
 """
 
+import asyncio
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from cryptography.fernet import Fernet
 
+from pollwatch.control.cluster import Cluster, RefusedError
 from pollwatch.control.conditions import rfc3339
 from pollwatch.control.pools.names import keys_name, labels
-from pollwatch.control.pools.owned import KEYS_FILE, KEYS_TYPE, HeldObject
+from pollwatch.control.pools.owned import KEYS_FILE, KEYS_TYPE, SECRETS, HeldObject, OwnedObjects
+from pollwatch.control.pools.shards import Shard
 from pollwatch.worker.keys import Keys, KeysError
 
 ROTATION = 24 * 3600.0
@@ -23,6 +30,9 @@ ROTATION = 24 * 3600.0
 
 KEPT = 2
 """Keys of each kind that are accepted: the newest and the one before."""
+
+WRITES_AT_ONCE = 8
+"""Secrets that are written at a time."""
 
 ROTATED = "pollwatch.dev/rotated"
 """Annotation that says when the newest key was made, RFC 3339."""
@@ -38,7 +48,7 @@ class KeysState:
 
 
 def read_keys(held: HeldObject) -> KeysState | None:
-    """Read the Secret of a pool; `None`: what is in it is of no use."""
+    """Read the Secret of a worker; `None`: what is in it is of no use."""
     try:
         document = base64.b64decode(held.document.get("data", {})[KEYS_FILE], validate=True)
         keys = Keys.parse(document)
@@ -75,20 +85,74 @@ def due_keys(
     return KeysState(keys=keys, rotated=now)
 
 
-def keys_document(pool: str, state: KeysState, owner: dict[str, Any]) -> dict[str, Any]:
-    """Build the Secret; `owner` is the reference to the ProbePool."""
+def keys_document(pool: str, shard: int, state: KeysState, owner: dict[str, Any]) -> dict[str, Any]:
+    """Build the Secret of a shard's worker; `owner` is the reference to the ProbePool."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {
-            "name": keys_name(pool),
-            "labels": labels(pool),
+            "name": keys_name(pool, shard),
+            "labels": labels(pool, shard),
             "annotations": {ROTATED: rfc3339(state.rotated)},
             "ownerReferences": [owner],
         },
         "type": KEYS_TYPE,
         "data": {KEYS_FILE: base64.b64encode(state.keys.document()).decode()},
     }
+
+
+class Locksmith:
+    """Keeps the keys of workers. Belongs to one event loop."""
+
+    def __init__(self, cluster: Cluster, owned: OwnedObjects, *, now: Callable[[], float]) -> None:
+        """Wire it; `now` gives Unix seconds."""
+        self._cluster = cluster
+        self._owned = owned
+        self._now = now
+
+    async def keep(self, shards: Iterable[Shard], owner: dict[str, Any]) -> None:
+        """Have a Secret with keys for each of these shards, and newer keys where it is time.
+
+        Args:
+            shards: of one pool.
+            owner: the reference to the ProbePool.
+
+        Raises:
+            ClusterError: a write failed. The others were made all the same.
+        """
+        limit = asyncio.Semaphore(WRITES_AT_ONCE)
+
+        async def keep(shard: Shard) -> None:
+            async with limit:
+                await self._keep_one(shard, owner)
+
+        results = await asyncio.gather(*map(keep, shards), return_exceptions=True)
+        for failure in results:
+            if failure is not None:
+                raise failure
+
+    async def _keep_one(self, shard: Shard, owner: dict[str, Any]) -> None:
+        name, namespace = keys_name(shard.pool, shard.number), self._owned.namespace
+        held = self._owned[SECRETS].get(name)
+        before = read_keys(held) if held is not None else None
+        state = due_keys(before, now=self._now()) or before
+        if state is None:
+            return
+        is_ours = held is not None and held.belongs_to(owner["uid"], labels(shard.pool, shard.number))
+        if state is before and is_ours:
+            return
+        document = keys_document(shard.pool, shard.number, state, owner)
+        try:
+            if held is None:
+                answer = await self._cluster.create(SECRETS, namespace, document)
+            else:
+                document["metadata"] |= {"uid": held.uid, "resourceVersion": held.version}
+                answer = await self._cluster.patch(SECRETS, namespace, name, document)
+        except RefusedError as error:
+            if error.code != HTTPStatus.CONFLICT:
+                raise
+            answer = await self._cluster.get(SECRETS, namespace, name)
+        self._owned[SECRETS].wrote(answer)
 
 
 def _unix(text: str) -> float:

@@ -47,9 +47,9 @@ def pod_name(pool: str, shard: int) -> str:
     return f"{stateful_set_name(pool, shard)}-0"
 
 
-def keys_name(pool: str) -> str:
-    """Name of the Secret with the keys of a pool."""
-    return f"{base_name(pool)}-keys"
+def keys_name(pool: str, shard: int) -> str:
+    """Name of the Secret with the keys of a shard's worker."""
+    return f"{stateful_set_name(pool, shard)}-keys"
 
 
 def plan_name(pool: str, shard: int, part: int = 0) -> str:

@@ -57,13 +57,15 @@ class Workers:
         self._group = group
         self._heard = heard
         self._workers: dict[str, _Worker] = {}
-        self._keys: tuple[str, Keys] = ("", Keys())
+        self._keys: dict[str, tuple[str, Keys]] = {}
+        """The version of each worker's Secret, and what it holds."""
 
     def keep(self, shards: Iterable[Shard]) -> None:
         """Have a link to the worker of each of these shards, and to no others."""
         wanted = {shard.worker: shard for shard in shards}
         for name in self._workers.keys() - wanted.keys():
             self._workers.pop(name).task.cancel()
+            self._keys.pop(name, None)
         for name, shard in wanted.items():
             if name not in self._workers:
                 link = self._link(shard)
@@ -85,7 +87,7 @@ class Workers:
                 shard.stale = True
             live = not shard.stale and worker.link.state.live_revision == shard.revision > 0
             worker.pending_since = None if live else (worker.pending_since or now)
-            reached_by = pod.url if pod is not None else None, self.keys().identities
+            reached_by = pod.url if pod is not None else None, self.keys(worker.shard).identities
             if reached_by != worker.reached_by:
                 worker.reached_by = reached_by
                 worker.link.nudge()
@@ -155,7 +157,7 @@ class Workers:
             pool=self._pool,
             worker=shard.worker,
             address=lambda: self._address(shard),
-            keys=self.keys,
+            keys=lambda: self.keys(shard),
             client=services.client,
             book=shard.book,
             found=services.found,
@@ -169,12 +171,14 @@ class Workers:
         pod = self.pod(shard)
         return pod.url if pod is not None else None
 
-    def keys(self) -> Keys:
-        """Read the keys of the pool as its Secret has them now; none when it has none of use."""
-        held = self._services.owned[SECRETS].get(keys_name(self._pool))
+    def keys(self, shard: Shard) -> Keys:
+        """Read a worker's keys as its Secret has them now; none when it has none of use."""
+        held = self._services.owned[SECRETS].get(keys_name(self._pool, shard.number))
         if held is None:
             return Keys()
-        if self._keys[0] != held.version:
+        version, keys = self._keys.get(shard.worker, ("", Keys()))
+        if version != held.version:
             state = read_keys(held)
-            self._keys = held.version, state.keys if state is not None else Keys()
-        return self._keys[1]
+            keys = state.keys if state is not None else Keys()
+            self._keys[shard.worker] = held.version, keys
+        return keys

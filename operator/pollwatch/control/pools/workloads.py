@@ -191,7 +191,7 @@ class Maker:
 
     def _plan_volume(self, shard: int) -> dict[str, Any]:
         name = self.pool.name
-        needed = [plan_name(name, shard), keys_name(name)]
+        needed = [plan_name(name, shard), keys_name(name, shard)]
         more = [plan_name(name, shard, part) for part in range(1, MOST_PARTS)]
         sources: list[dict[str, Any]] = [{"secret": {"name": secret}} for secret in needed]
         sources += ({"secret": {"name": secret, "optional": True}} for secret in more)
