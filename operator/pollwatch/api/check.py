@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError
 
+from pollwatch.api.alert import AlertSpec, Objective
 from pollwatch.api.base import Model
 from pollwatch.api.explain import explain
 from pollwatch.api.http_check import HttpCheck
@@ -75,6 +76,11 @@ class CheckSpec(Model):
     quorum: Annotated[int, Field(ge=1, json_schema_extra={"format": "int32"})] | None = None
     """How many of `pools` must find the Check Down for it to be Down; where fewer do, it is Degraded.
     When it is not set: more than half of them."""
+    objective: Objective | None = None
+    """Percentage of probes that are to succeed over 30 days, such as `"99.9"`. With it, alerts go by how fast
+    the error budget burns; without it, by the share of failures."""
+    alert: AlertSpec | None = None
+    """How alerts are raised; it changes nothing about the probing."""
     http: HttpCheck | None = None
     """Probe by an HTTP request. Exactly one of `http` and `tcp` is set."""
     tcp: TcpCheck | None = None

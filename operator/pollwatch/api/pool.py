@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError
 
+from pollwatch.api.alert import AlertSpec
 from pollwatch.api.base import Model
 from pollwatch.api.egress import Egress
 from pollwatch.api.explain import explain
@@ -67,6 +68,8 @@ class ProbePoolSpec(Model):
     labels: MetricLabels = Field(default_factory=dict)
     """Labels for all series of the pool, such as `location: east`. They win over a Check's labels of the
     same name."""
+    alert: AlertSpec | None = None
+    """How alerts are raised for the Checks whose first pool it is, where they do not say so themselves."""
     max_probes_per_second_per_host: Annotated[
         int, Field(ge=1, le=10_000, json_schema_extra={"format": "int32"})
     ] = 50

@@ -1,0 +1,1 @@
+"""Alert rules and dashboards: one model of each, rendered for Prometheus and for Grafana."""
