@@ -69,19 +69,6 @@ def test_a_page_loads_nothing_from_another_host(site: Path) -> None:
     assert foreign + styles == []
 
 
-def test_every_page_is_reached_from_the_navigation_of_the_first(site: Path) -> None:
-    first = dict(pages(site))[Path("index.html")]
-    reached = {
-        (site / address.partition("#")[0]).resolve() for address in first.linked if "//" not in address
-    }
-    missing = [
-        str(page)
-        for page, _ in pages(site)
-        if page.name == "index.html" and (site / page).parent.resolve() not in reached
-    ]
-    assert missing == []
-
-
 def test_a_link_out_of_the_pages_leads_to_a_file_of_the_repository(site: Path) -> None:
     outward = [
         address

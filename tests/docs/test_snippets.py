@@ -1,4 +1,4 @@
-"""What the pages show of a Check can be copied: whole Checks (tests/api/test_examples.py), and parts of one."""
+"""What the pages show of a Check can be copied: whole ones (tests/api/test_examples.py), and parts."""
 
 import io
 import re
