@@ -109,6 +109,7 @@ def test_before_the_first_sample_only_counters_are_there_and_they_are_zero() -> 
     assert {name for name, _ in series} == {
         "pollwatch_probe_attempts_total",
         "pollwatch_probe_successes_total",
+        "pollwatch_probe_errors_total",
         "pollwatch_probe_duration_seconds_bucket",
         "pollwatch_probe_duration_seconds_sum",
         "pollwatch_probe_duration_seconds_count",
@@ -122,6 +123,7 @@ def test_an_error_of_the_prober_is_counted_but_says_nothing_of_the_target(reason
     assert value(series, "pollwatch_probe_attempts_total") == 2
     assert value(series, "pollwatch_probe_successes_total") == 1
     assert values(series, "pollwatch_probe_failures_total", "reason") == {reason.value: 1}
+    assert value(series, "pollwatch_probe_errors_total") == 1
     assert value(series, "pollwatch_probe_duration_seconds_count") == 1
     assert value(series, "pollwatch_probe_duration_seconds_sum") == 0.1
     assert value(series, "probe_success") is None
@@ -211,6 +213,7 @@ def test_whatever_the_samples_counters_only_grow_and_the_histogram_adds_up(taken
         reason: reasons.count(reason) for reason in reasons
     }
     timed = [sample.duration for sample in taken if sample.outcome is not Outcome.ERROR]
+    assert value(last, "pollwatch_probe_errors_total") == len(taken) - len(timed)
     buckets = values(last, "pollwatch_probe_duration_seconds_bucket", "le")
     assert buckets == {bound: sum(duration <= float(bound) for duration in timed) for bound in buckets}
     assert value(last, "pollwatch_probe_duration_seconds_count") == len(timed) == buckets["+Inf"]

@@ -40,7 +40,8 @@ put the prober's own namespace in the place of the Check's.
 - Gauges tell of the last probe. When Pollwatch itself could not probe (reason `EgressDenied`,
   `ResourcesExhausted` or `Internal`), that says nothing of the target: the gauges are withheld until the next
   probe, `probe_success` among them, and the probe's time is not in the histogram. It still counts in
-  `pollwatch_probe_attempts_total` and in `pollwatch_probe_failures_total{reason}`.
+  `pollwatch_probe_attempts_total` and in `pollwatch_probe_failures_total{reason}`, and beside in
+  `pollwatch_probe_errors_total`, to be subtracted from both where only the target is judged.
 - What was not there is not exposed: no certificate, no `probe_ssl_earliest_cert_expiry`. Phases are
   the exception: all five are always there, 0 when not reached.
 """

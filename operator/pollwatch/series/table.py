@@ -138,6 +138,12 @@ _COMMON: tuple[Metric[Tally], ...] = (
         value=lambda tally: tally.successes,
     ),
     Metric(
+        name="pollwatch_probe_errors_total",
+        type=MetricType.COUNTER,
+        help="Probes that Pollwatch itself could not make: failures that say nothing of the target.",
+        value=lambda tally: tally.errors,
+    ),
+    Metric(
         name="pollwatch_probe_failures_total",
         type=MetricType.COUNTER,
         help="Probes that were not a success, by reason; a reason appears when it is first seen.",

@@ -26,6 +26,7 @@ class Tally:
         "_address",
         "attempts",
         "buckets",
+        "errors",
         "failures",
         "http",
         "ip_hash",
@@ -48,6 +49,8 @@ class Tally:
         self.successes = 0
         self.failures: dict[Reason, int] = {}
         """Samples that are not a success, by reason."""
+        self.errors = 0
+        """Those of them whose outcome is `Error`."""
         self.buckets = [0] * (len(BUCKETS) + 1)
         """Cumulative counts: how many durations were at most `BUCKETS[i]`; the last one counts all."""
         self.seconds = 0.0
@@ -73,6 +76,8 @@ class Tally:
             for index in range(bisect_left(BUCKETS, sample.duration), len(buckets)):
                 buckets[index] += 1
             self.seconds += sample.duration
+        else:
+            self.errors += 1
         if sample.address != self._address:
             self._address = sample.address
             self.ip_protocol, self.ip_hash = _ip_facts(sample.address)
