@@ -5,18 +5,21 @@ python -m tools.generate [--check]
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from pollwatch.alerting.dashboards.files import FILES as DASHBOARDS
 from pollwatch.api.crd import crd_yaml
 from pollwatch.api.reference import check_reference, pool_reference
-from pollwatch.api.resources import CHECK, PROBE_POOL
+from pollwatch.api.resources import CHECK, PROBE_POOL, RESOURCES
 from pollwatch.control.reference import reference as operator_metrics_reference
 from pollwatch.series.reference import reference as metrics_reference
 from pollwatch.worker.reference import reference as worker_metrics_reference
 from tools.chart_rights import TEMPLATES as CHART_RIGHTS
 from tools.chart_rights import rights_templates
 from tools.chart_templates import TEMPLATES as CHART_TEMPLATES
+from tools.editor_schema import editor_schema, file_name
 from tools.install_yaml import INSTALLS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +31,8 @@ GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
         **{f"manifests/{install.file}": install.text for install in INSTALLS},
         **CHART_TEMPLATES,
         CHART_RIGHTS: rights_templates,
+        **{f"charts/pollwatch/dashboards/{name}": text for name, text in DASHBOARDS.items()},
+        **{f"docs/schemas/{file_name(one)}": partial(editor_schema, one) for one in RESOURCES},
         "docs/reference/check.md": check_reference,
         "docs/reference/pool.md": pool_reference,
         "docs/reference/metrics.md": metrics_reference,

@@ -1,0 +1,1 @@
+"""The Grafana dashboards, as code: `charts/pollwatch/dashboards/*.json` is generated from here."""
