@@ -33,6 +33,8 @@ class LinkState:
 
     report: WorkerReport | None = None
     """The last one; `None`: the worker has not been heard since we lead."""
+    in_reach: bool = False
+    """Whether its feed could be read when that was tried last, and has been since we lead."""
     heard_at: float | None = None
     """When its feed answered last, Unix seconds."""
     lag: float = 0.0
@@ -104,6 +106,7 @@ class WorkerLink:
         puller, report = self._puller, self._puller.report
         return LinkState(
             report=report,
+            in_reach=puller.in_reach,
             heard_at=puller.heard_at,
             lag=puller.lag,
             problem=self._problem(report),

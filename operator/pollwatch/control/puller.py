@@ -88,6 +88,11 @@ class Puller:
         self._log = structlog.get_logger("pollwatch.links").bind(pool=peer.pool, worker=peer.worker)
 
     @property
+    def in_reach(self) -> bool:
+        """Whether it was read, and nothing has failed since."""
+        return self.report is not None and self._failing_since is None
+
+    @property
     def lag(self) -> float:
         """How far behind the worker our knowledge is, seconds; grows while it cannot be heard."""
         now = self._peer.clock.monotonic()
@@ -125,7 +130,8 @@ class Puller:
             except FeedError as error:
                 failures += 1
                 self._failed(error, started)
-                await self._rest(self._peer.delay(failures))
+                if await self._rest(self._peer.delay(failures)):
+                    failures = 0
                 continue
             failures = 0
             if page is not None:
@@ -170,12 +176,13 @@ class Puller:
             task.cancel()
             await asyncio.wait({task})
 
-    async def _rest(self, seconds: float) -> None:
-        """Wait, unless there is something new to try."""
+    async def _rest(self, seconds: float) -> bool:
+        """Wait, unless there is something new to try; return whether there is."""
         self._moved.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._moved.wait()
+        return self._moved.is_set()
 
     def _failed(self, error: FeedError, started: float) -> None:
         peer = self._peer

@@ -1,6 +1,6 @@
 """Checks are with the workers that can probe them."""
 
-from pollwatch.control.pools.membership import GONE_AFTER, WorkerFacts, choose_members
+from pollwatch.control.pools.membership import GONE_AFTER, WorkerFacts, choose_members, may_move
 
 UP = WorkerFacts(up=True)
 STARTING = WorkerFacts(up=False, stopped_for=5.0)
@@ -40,3 +40,14 @@ def test_a_worker_that_is_not_wanted_any_more_has_no_checks() -> None:
 
 def test_when_none_of_those_that_had_checks_is_wanted_all_that_are_get_them() -> None:
     assert choose_members(["a", "b"], ("c",), {"a": STARTING, "b": STARTING}) == ("a", "b")
+
+
+def test_checks_move_when_everybody_who_is_up_has_been_heard() -> None:
+    heard = WorkerFacts(up=True, in_reach=True)
+    assert may_move(("a", "b"), ("a",), {"a": heard, "b": heard})
+    assert not may_move(("a", "b"), ("a",), {"a": heard, "b": UP})
+    assert not may_move(("a",), ("a", "b"), {"a": heard, "b": UP})
+
+
+def test_nobody_waits_for_a_worker_that_does_not_run_to_be_heard() -> None:
+    assert may_move(("a", "b"), ("a",), {"a": WorkerFacts(up=True, in_reach=True), "b": GONE})

@@ -19,6 +19,12 @@ from pollwatch.plan.codec import PlanTooLargeError
 WRITES_AT_ONCE = 8
 """Shards whose Secrets are written at a time."""
 
+HAND_OVER = 10.0
+"""Seconds that a worker goes on with what others were given, at most, until they are known to probe it."""
+
+TRIES = 3
+"""How often a plan is written whose Secret was changed meanwhile, before others have their turn."""
+
 
 class Courier:
     """Of one pool. Belongs to one event loop."""
@@ -48,16 +54,21 @@ class Courier:
         self._workers = workers
         self._trouble = trouble
         self._first = first
+        self._held_since: dict[str, float] = {}
+        """Workers that go on with what others were given, by since when, monotonic seconds."""
         self._log = structlog.get_logger("pollwatch.pools").bind(pool=name)
 
     async def deliver(self, maker: Maker) -> None:
-        """Write and push all plans that changed, at the same time: those that lose Checks and win them.
+        """Write and push all plans that changed.
+
+        Of Checks that move, the plan that gets them goes first, and the one that loses them when
+        that is live: two workers probe them for a moment, and at no time nobody.
 
         Raises:
             OvertakenError: a Secret was changed meanwhile: try again.
             ClusterError: a write failed. The other plans were written all the same.
         """
-        stale = [shard for shard in self._shards.shards if shard.stale]
+        stale = [shard for shard in self._shards.shards if shard.stale and not self._is_held(shard)]
         if not stale:
             return
         for shard in stale[1:]:
@@ -78,15 +89,21 @@ class Courier:
         for failure in sorted(failures, key=lambda error: isinstance(error, ClusterError | OvertakenError)):
             raise failure
 
+    def _is_held(self, shard: Shard) -> bool:
+        """Whether a worker that runs is to go on with what others were given and do not probe yet."""
+        heirs = [heir for name in shard.heirs if (heir := self._shards.get(name)) is not None]
+        if not self._workers.facts(shard.worker).up or all(map(self._workers.is_live, heirs)):
+            return False
+        now = self._services.clock.monotonic()
+        return now - self._held_since.setdefault(shard.worker, now) < HAND_OVER
+
     async def _deliver_one(self, shard: Shard, maker: Maker) -> None:
         shard.stale = False
+        shard.heirs.clear()
+        self._held_since.pop(shard.worker, None)
         is_first = shard.revision == 0
         try:
-            outcome = await self._services.delivery.deliver(
-                shard,
-                owner=maker.owner,
-                live_revision=self._workers.state(shard.worker).live_revision,
-            )
+            outcome = await self._write(shard, maker)
         except PlanTooLargeError as error:
             self._trouble.too_large[shard.worker] = str(error)
             return
@@ -101,6 +118,16 @@ class Courier:
         if outcome.edited:
             await self._tell_repaired(outcome.edited, maker.pool.metadata.uid)
 
+    async def _write(self, shard: Shard, maker: Maker) -> Outcome:
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(OvertakenError):
+                return await self._write_once(shard, maker)
+        return await self._write_once(shard, maker)
+
+    async def _write_once(self, shard: Shard, maker: Maker) -> Outcome:
+        live_revision = self._workers.state(shard.worker).live_revision
+        return await self._services.delivery.deliver(shard, owner=maker.owner, live_revision=live_revision)
+
     def _count(self, shard: Shard, outcome: Outcome) -> None:
         metrics, names = self._services.metrics, (self._name, shard.worker)
         if outcome.wrote:
@@ -114,6 +141,7 @@ class Courier:
         metrics = self._services.metrics
         for shard in shards:
             self._trouble.too_large.pop(shard.worker, None)
+            self._held_since.pop(shard.worker, None)
             for family in (metrics.plan_checks, metrics.plan_bytes, metrics.plan_time):
                 with contextlib.suppress(KeyError):
                     family.remove(self._name, shard.worker)

@@ -13,6 +13,8 @@ class WorkerFacts:
 
     up: bool
     """It was heard lately, or its Pod is ready."""
+    in_reach: bool = False
+    """Its feed was read, and nothing has failed since."""
     stopped_for: float = 0.0
     """Seconds since it is certain that its process does not run; 0: it may run."""
 
@@ -47,3 +49,17 @@ def choose_members(
         # Nobody could take over from those that stopped: where they are, their Checks are probed first.
         return tuple(name for name in wanted if name in earlier)
     return tuple(members)
+
+
+def may_move(before: Iterable[str], after: Iterable[str], facts: Mapping[str, WorkerFacts]) -> bool:
+    """Whether Checks can be moved now: all that are up can be told, and what they found has been read.
+
+    A worker that goes on with what another one has been given makes two of them probe it, and what
+    it found and nobody has read counts no more once its Checks are another's.
+
+    Args:
+        before: the members until now.
+        after: the members that there are to be.
+        facts: by name, of all of these.
+    """
+    return all(facts[name].in_reach for name in {*before, *after} if facts[name].up)

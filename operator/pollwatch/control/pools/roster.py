@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pollwatch.api.pool import ProbePool
 from pollwatch.control.pools.autosize import Load, Size, decide
 from pollwatch.control.pools.delivery import held_header
-from pollwatch.control.pools.membership import choose_members
+from pollwatch.control.pools.membership import choose_members, may_move
 from pollwatch.control.pools.names import plan_name, worker_name
 from pollwatch.control.pools.owned import SECRETS, STATEFUL_SETS
 from pollwatch.control.pools.services import Services
@@ -14,6 +14,10 @@ from pollwatch.control.pools.workers import Workers
 
 DRAIN = 30.0
 """Seconds that a worker which is to go may take to let go of its Checks."""
+
+PATIENCE = 30.0
+"""Seconds that Checks stay where they are while a worker that is up, and loses or gets some, cannot be
+spoken to: a new leader has read every feed by then."""
 
 
 class Roster:
@@ -29,6 +33,8 @@ class Roster:
         self._leaving: dict[str, float] = {}
         """Workers that are to go, by when that was noticed, monotonic seconds."""
         self._mustered = False
+        self._waiting_since: float | None = None
+        """Since when Checks are to move, and have not, monotonic seconds."""
 
     def wanted(self, pool: ProbePool) -> list[str]:
         """Name the workers that there are to be, by number."""
@@ -48,7 +54,7 @@ class Roster:
             self._shards.add(number)
         if not self._mustered:
             self._mustered = True
-            self._adopt(wanted)
+            self._adopt()
         self._workers.keep(self._shards.shards)
         self._workers.look()
         self._shards.share_out(self._choose(wanted))
@@ -75,16 +81,26 @@ class Roster:
         self._workers.keep(self._shards.shards)
 
     def _choose(self, wanted: list[str]) -> tuple[str, ...]:
-        facts = {name: self._workers.facts(name) for name in wanted}
-        return tuple(sorted(choose_members(wanted, self._shards.members, facts)))
+        before = self._shards.members
+        facts = {name: self._workers.facts(name) for name in (*wanted, *before)}
+        chosen = tuple(sorted(choose_members(wanted, before, facts)))
+        if not before or chosen == before or may_move(before, chosen, facts):
+            self._waiting_since = None
+            return chosen
+        now = self._services.clock.monotonic()
+        self._waiting_since = self._waiting_since or now
+        return before if now - self._waiting_since < PATIENCE else chosen
 
-    def _adopt(self, wanted: list[str]) -> None:
-        """Go on with the workers that had Checks under the leader before us."""
+    def _adopt(self) -> None:
+        """Go on with the workers that had Checks under the leader before us, also those that are to go.
+
+        What they found is read before others get their Checks.
+        """
         secrets = self._services.owned[SECRETS]
         members = []
         for shard in self._shards.shards:
             header = held_header(secrets.get(plan_name(self._name, shard.number)))
-            if header is not None and header.checks and shard.worker in wanted:
+            if header is not None and header.checks:
                 members.append(shard.worker)
         if members:
             self._shards.share_out(members)

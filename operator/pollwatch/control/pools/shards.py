@@ -22,6 +22,8 @@ class Shard:
         self.book = PlanBook()
         self.stale = True
         """Whether the plan changed since it was delivered."""
+        self.heirs: set[str] = set()
+        """Workers that were given what this one had: it is to go on until they probe."""
         self.revision = 0
         """Of the plan that was written, or found written, last; 0: none yet."""
         self.delivered: EncodedPlan | None = None
@@ -128,6 +130,7 @@ class Shards:
         before = self._sharding
         self._sharding = Sharding(members) if before is None else before.resized(members)
         moves: dict[str, dict[CheckKey, CheckPlan | None]] = {}
+        heirs: set[tuple[str, str]] = set()
         for key, check in self._checks.items():
             loser, winner = before.owner(key) if before is not None else "", self._sharding.owner(key)
             if winner == loser:
@@ -135,8 +138,13 @@ class Shards:
             moves.setdefault(winner, {})[key] = check
             if loser:
                 moves.setdefault(loser, {})[key] = None
+                heirs.add((loser, winner))
         for worker, share in moves.items():
             self._update(self._shards[worker], share)
+        for loser, winner in heirs:
+            self._shards[loser].heirs.add(winner)
+            # It takes back what it gave: none waits for the other.
+            self._shards[winner].heirs.discard(loser)
 
     def reset(self) -> None:
         """Forget the workers, and keep the Checks: somebody else leads now."""

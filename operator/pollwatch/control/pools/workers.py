@@ -34,8 +34,8 @@ class _Worker:
     """Since when it is certain that it does not run, monotonic seconds."""
     pending_since: float | None = None
     """Since when its plan is not live, monotonic seconds."""
-    reached_by: tuple[str | None, tuple[str, ...]] = (None, ())
-    """Address and keys at the last look."""
+    reached_by: tuple[str | None, bool, tuple[str, ...]] = (None, False, ())
+    """Address, readiness and keys at the last look."""
 
 
 class Workers:
@@ -85,9 +85,8 @@ class Workers:
             if 0 < shard.revision < worker.link.state.live_revision <= MOST_BELIEVED:
                 # It takes nothing that is older: the Secrets were restored, say.
                 shard.stale = True
-            live = not shard.stale and worker.link.state.live_revision == shard.revision > 0
-            worker.pending_since = None if live else (worker.pending_since or now)
-            reached_by = pod.url if pod is not None else None, self.keys(worker.shard).identities
+            worker.pending_since = None if self.is_live(shard) else (worker.pending_since or now)
+            reached_by = pod.url if pod is not None else None, ready, self.keys(worker.shard).identities
             if reached_by != worker.reached_by:
                 worker.reached_by = reached_by
                 worker.link.nudge()
@@ -103,6 +102,7 @@ class Workers:
         since = worker.stopped_since
         return WorkerFacts(
             up=since is None and (heard or (pod is not None and pod.ready)),
+            in_reach=worker.link.state.in_reach,
             stopped_for=0.0 if since is None else now.monotonic() - since,
         )
 
@@ -113,6 +113,10 @@ class Workers:
             return 0.0
         # Never 0 for what is pending.
         return max(1e-3, self._services.clock.monotonic() - worker.pending_since)
+
+    def is_live(self, shard: Shard) -> bool:
+        """Whether a worker is known to probe by its newest plan."""
+        return not shard.stale and self.state(shard.worker).live_revision == shard.revision > 0
 
     def state(self, name: str) -> LinkState:
         """Return the state of a link."""
