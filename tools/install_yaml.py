@@ -30,6 +30,9 @@ class Install:
         return heading + "---\n" + joined.replace(":VERSION\n", f":{version}\n")
 
 
+# All of them, whoever probes: to go from one install to the other loses no object.
+_DEFINITIONS = ("crds/pollwatch.dev_checks.yaml", "crds/pollwatch.dev_probepools.yaml")
+
 _RIGHTS = (
     "rbac/service-account.yaml",
     "rbac/cluster-role.yaml",
@@ -42,7 +45,7 @@ EMBEDDED = Install(
     what="",
     parts=(
         "rbac/namespace.yaml",
-        "crds/pollwatch.dev_checks.yaml",
+        *_DEFINITIONS,
         *_RIGHTS,
         "install/service.yaml",
         "install/deployment.yaml",
@@ -55,18 +58,19 @@ POOLS = Install(
     what=" with workers in pools",
     parts=(
         "rbac/namespace.yaml",
-        "crds/pollwatch.dev_checks.yaml",
-        "crds/pollwatch.dev_probepools.yaml",
+        *_DEFINITIONS,
         *_RIGHTS,
         "rbac/pools/cluster-role.yaml",
         "rbac/pools/cluster-role-binding.yaml",
         "rbac/pools/role.yaml",
         "rbac/pools/role-binding.yaml",
         "rbac/pools/default-namespace.yaml",
+        "rbac/pools/default-pool.yaml",
         "rbac/pools/user-roles.yaml",
         "admission/pools.yaml",
         "install/service.yaml",
         "install-pools/pod-disruption-budget.yaml",
+        "install-pools/default-pool.yaml",
         "install-pools/deployment.yaml",
     ),
 )

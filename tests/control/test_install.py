@@ -14,7 +14,9 @@ from pollwatch.control.preflight import (
     RIGHTS_IN_DEFAULT,
     RIGHTS_TO_POOLS,
     Right,
+    rights_to_installed_pool,
 )
+from pollwatch.control.settings import InstalledPool
 from tests.cluster.apiclient import ApiError, documents_in
 from tests.cluster.controlplane import ControlPlane
 from tools.install_yaml import EMBEDDED, INSTALLS, MANIFESTS, POOLS, Install
@@ -124,7 +126,7 @@ def test_no_drain_takes_both_operators_and_a_broken_one_holds_up_no_drain() -> N
 
 
 def test_the_default_pool_is_one_that_the_api_server_takes(control_plane: ControlPlane) -> None:
-    (pool,) = documents_in(MANIFESTS / "install-pools" / "default-pool.yaml")
+    pool = yaml.safe_load(one_of(POOLS, "ConfigMap")["data"]["default-pool.yaml"])
 
     assert parse_pool(pool).name == "default"
     control_plane.admin.post("/apis/pollwatch.dev/v1alpha1/probepools", pool, dryRun="All")
@@ -168,6 +170,13 @@ def test_the_cluster_role_grants_what_is_asked_for_at_the_start_and_no_more() ->
 
 def test_the_cluster_role_for_pools_grants_what_is_asked_for_at_the_start_and_no_more() -> None:
     assert granted("pools/cluster-role.yaml") == asked(RIGHTS_TO_POOLS)
+
+
+def test_the_cluster_role_for_the_default_pool_grants_what_is_asked_for_at_the_start_and_no_more() -> None:
+    pool = yaml.safe_load(one_of(POOLS, "ConfigMap")["data"]["default-pool.yaml"])
+    installed = InstalledPool(document=pool, owner="pollwatch-operator-default-pool")
+
+    assert granted("pools/default-pool.yaml") == asked(rights_to_installed_pool(installed))
 
 
 @pytest.mark.parametrize(

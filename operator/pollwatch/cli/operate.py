@@ -13,6 +13,7 @@ import structlog
 import uvloop
 
 from pollwatch.cli.arguments import Network, Seconds
+from pollwatch.cli.installed_pool import read_installed_pool
 from pollwatch.cli.node import node_addresses
 from pollwatch.control.app import operate_embedded, operate_pools
 from pollwatch.control.credentials import CredentialsError
@@ -83,6 +84,17 @@ def _namespaces(names: tuple[str, ...]) -> tuple[str, ...]:
     help="The pool of Checks that name none.",
 )
 @click.option(
+    "--default-pool-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A ProbePool: make it the default pool, and change it when the file has changed.",
+)
+@click.option(
+    "--default-pool-owner",
+    metavar="CLUSTERROLE",
+    help="With --default-pool-file: the pool is deleted with this ClusterRole, as on uninstalling.",
+)
+@click.option(
     "--hosts",
     "hosts_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -111,6 +123,8 @@ def command(  # noqa: PLR0913 - click passes each option by name
     listen: str,
     allow_egress: tuple[IPNetwork, ...],
     default_pool: str,
+    default_pool_file: Path | None,
+    default_pool_owner: str | None,
     hosts_file: Path | None,
     kubeconfig: str | None,
     resync_period: float,
@@ -123,7 +137,11 @@ def command(  # noqa: PLR0913 - click passes each option by name
         resync_period=resync_period,
         default_pool=default_pool,
     )
+    if default_pool_owner is not None and default_pool_file is None:
+        raise click.UsageError("--default-pool-owner goes with --default-pool-file")
     if embedded:
+        if default_pool_file is not None:
+            raise click.UsageError("--default-pool-file is for pools: leave it out, or --embedded")
         probing: Embedded | Pooled = Embedded(
             hosts_file=hosts_file,
             allow_egress=allow_egress,
@@ -142,7 +160,12 @@ def command(  # noqa: PLR0913 - click passes each option by name
                 "or add --embedded, to probe in this process"
             )
         probing = Pooled(
-            worker_image=worker_image, system_namespace=system_namespace, identity=socket.gethostname()
+            worker_image=worker_image,
+            system_namespace=system_namespace,
+            identity=socket.gethostname(),
+            installed_pool=None
+            if default_pool_file is None
+            else read_installed_pool(default_pool_file, name=default_pool, owner=default_pool_owner),
         )
     with logs_to(sys.stderr):
         try:

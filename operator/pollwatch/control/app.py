@@ -50,7 +50,7 @@ async def operate_pools(settings: Settings, pooled: Pooled, stop: asyncio.Event)
     """
     clock, metrics = SystemClock(), ControlMetrics()
     async with _cluster(settings, metrics=metrics, clock=clock) as cluster:
-        await preflight(cluster, settings.namespaces, system_namespace=pooled.system_namespace)
+        await preflight(cluster, settings.namespaces, pooled=pooled)
         operator = PooledOperator(settings, pooled, cluster=cluster, metrics=metrics, clock=clock)
         await operator.run(stop)
 

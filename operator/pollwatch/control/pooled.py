@@ -10,6 +10,7 @@ from pollwatch.control.cluster import NAMESPACES, PROBE_POOLS, Cluster
 from pollwatch.control.core import Core, Job, Others, Queues, cancel, start
 from pollwatch.control.election import Election
 from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.pools.default_pool import DefaultPool
 from pollwatch.control.pools.fleet import Fleet
 from pollwatch.control.pools.owned import OWNED, OwnedObjects
 from pollwatch.control.pools.registry import Pools
@@ -38,6 +39,8 @@ class PooledOperator:
             clock: now.
         """
         self._settings = settings
+        self._pooled = pooled
+        self._cluster = cluster
         self._queues = Queues.make()
         pools = Pools(default_pool=settings.default_pool, recompile=self._queues.checks.add)
         owned = OwnedObjects(pooled.system_namespace)
@@ -120,5 +123,9 @@ class PooledOperator:
         def may_write() -> bool:
             return self._election.leading
 
+        jobs = [*self._core.reporting(may_write), Job("pools", self._fleet.run(may_write))]
+        if (installed := self._pooled.installed_pool) is not None:
+            default_pool = DefaultPool(self._cluster.fenced(may_write), installed, random=random.random)
+            jobs.append(Job("default pool", default_pool.run()))
         async with asyncio.TaskGroup() as group:
-            start(group, (*self._core.reporting(may_write), Job("pools", self._fleet.run(may_write))))
+            start(group, jobs)

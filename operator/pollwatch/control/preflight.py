@@ -21,7 +21,9 @@ from pollwatch.control.cluster import (
 )
 from pollwatch.control.overview import LEASE_NAME, LEASES
 from pollwatch.control.pools import addresses
+from pollwatch.control.pools.default_pool import CLUSTER_ROLES
 from pollwatch.control.pools.owned import OWNED, PODS
+from pollwatch.control.settings import InstalledPool, Pooled
 
 FOLLOW = ("list", "watch")
 READ = ("get", *FOLLOW)
@@ -85,29 +87,40 @@ RIGHTS_IN_DEFAULT: Sequence[Right] = (
 from it. Events about pools, which are in no namespace, are there."""
 
 
-async def preflight(
-    cluster: Cluster, namespaces: Sequence[str], *, system_namespace: str | None = None
-) -> None:
+def rights_to_installed_pool(installed: InstalledPool) -> Sequence[Right]:
+    """Return what it needs to make a pool itself: manifests/rbac/pools/default-pool.yaml."""
+    rights = [
+        Right(verb="create", resource=PROBE_POOLS),
+        Right(verb="patch", resource=PROBE_POOLS, name=installed.name),
+    ]
+    if installed.owner is not None:
+        rights.append(Right(verb="get", resource=CLUSTER_ROLES, name=installed.owner))
+    return rights
+
+
+async def preflight(cluster: Cluster, namespaces: Sequence[str], *, pooled: Pooled | None = None) -> None:
     """Make sure that the API server answers, knows our resources, and lets us work.
 
     Args:
         cluster: the API server.
         namespaces: what is to be served; empty: all.
-        system_namespace: where the operator has its workers in pools; `None`: it has none.
+        pooled: what it is to do with pools; `None`: it has none.
 
     Raises:
         PreflightError: it is not so.
     """
-    await _require_api(cluster, (CHECKS,) if system_namespace is None else (CHECKS, PROBE_POOLS))
+    await _require_api(cluster, (CHECKS,) if pooled is None else (CHECKS, PROBE_POOLS))
     questions = [(right, namespace) for namespace in namespaces or ("",) for right in RIGHTS]
     missing = await _missing_rights(cluster, questions)
     if missing:
         remedy = "manifests/rbac/namespaced/" if namespaces else "manifests/rbac/"
         raise _not_allowed(missing, remedy)
-    if system_namespace is None:
+    if pooled is None:
         return
     questions = [(right, "") for right in RIGHTS_TO_POOLS]
-    questions += ((right, system_namespace) for right in RIGHTS_AT_HOME)
+    if pooled.installed_pool is not None:
+        questions += ((right, "") for right in rights_to_installed_pool(pooled.installed_pool))
+    questions += ((right, pooled.system_namespace) for right in RIGHTS_AT_HOME)
     questions += ((right, addresses.NAMESPACE) for right in RIGHTS_IN_DEFAULT)
     missing = await _missing_rights(cluster, questions)
     if missing:

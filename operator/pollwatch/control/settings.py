@@ -1,7 +1,9 @@
 """What the operator is told on its command line."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pollwatch.plan.egress import IPNetwork
 from pollwatch.worker.process import MOST_PROBES
@@ -39,6 +41,21 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledPool:
+    """The pool that comes with the installation."""
+
+    document: Mapping[str, Any]
+    """A valid ProbePool, as it stands in its file."""
+    owner: str | None = None
+    """The ClusterRole with which it goes; `None`: it stays."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self.document["metadata"]["name"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pooled:
     """What it is told beside that when pools of workers probe."""
 
@@ -48,3 +65,5 @@ class Pooled:
     """Where it runs, and its workers."""
     identity: str
     """Its name among the operators: the Pod's."""
+    installed_pool: InstalledPool | None = None
+    """A pool to make; `None`: pools are made by others."""
