@@ -10,21 +10,22 @@ SELF = "pollwatch-self"
 
 _TITLES = {OVERVIEW: "All Checks", CHECK: "One Check", SELF: "Pollwatch itself"}
 
-_KEPT = "${datasource:queryparam}&${__url_time_range}"
+KEPT = "${datasource:queryparam}&${__url_time_range}"
+"""What every link carries along."""
 
 CHECK_OF_ROW = Link(
     title="Look at this Check",
-    url=f"/d/{CHECK}?var-namespace=${{__data.fields.namespace}}&var-check=${{__data.fields.check}}&{_KEPT}",
+    url=f"/d/{CHECK}?var-namespace=${{__data.fields.namespace}}&var-check=${{__data.fields.check}}&{KEPT}",
 )
 """From a row of a table, by its columns."""
 
 CHECK_OF_SERIES = Link(
     title="Look at this Check",
-    url=f"/d/{CHECK}?var-namespace=${{__field.labels.namespace}}&var-check=${{__field.labels.check}}&{_KEPT}",
+    url=f"/d/{CHECK}?var-namespace=${{__field.labels.namespace}}&var-check=${{__field.labels.check}}&{KEPT}",
 )
 """From a series, by its labels."""
 
-WORKERS = Link(title="How its workers are", url=f"/d/{SELF}?{_KEPT}")
+WORKERS = Link(title="How its workers are", url=f"/d/{SELF}?{KEPT}")
 
 
 def others(uid: str) -> tuple[Elsewhere, ...]:

@@ -17,7 +17,8 @@ from pollwatch.alerting.dashboards.expressions import (
     since,
     where_not_up,
 )
-from pollwatch.alerting.dashboards.fields import Fields, Override, Span, Word
+from pollwatch.alerting.dashboards.fields import Fields, Override
+from pollwatch.alerting.dashboards.looks import SECONDS, SHARE, TIME_LEFT
 from pollwatch.alerting.dashboards.panels import Panel, Query, chart, stat, timeline
 from pollwatch.alerting.dashboards.tables import Column, Key, Table
 from pollwatch.plan.states import Verdict
@@ -35,17 +36,6 @@ _KEYS = (
     Key(label="check", name="Check", link=links.CHECK_OF_ROW),
     Key(label="pool", name="Pool"),
 )
-
-SHARE = Fields(
-    unit="percentunit",
-    decimals=1,
-    lowest=0,
-    highest=1,
-    steps=[(0.001, colours.WORSE), (0.5, colours.BAD)],
-)
-"""A share of failures: any at all is not well, half of them is bad."""
-
-SECONDS = Fields(unit="s", lowest=0)
 
 
 def dashboard() -> Dashboard:
@@ -77,7 +67,7 @@ def dashboard() -> Dashboard:
                 title="By location, and what expires",
                 rows=(Row(height=9, panels=((12, _locations()), (12, _certificates()))),),
             ),
-            Section(title="Every Check", rows=(Row(height=12, panels=((24, _every_check()),)),)),
+            Section(title="All of them", rows=(Row(height=12, panels=((24, _every_check()),)),)),
         ),
     )
 
@@ -125,15 +115,6 @@ def _expiry() -> Panel:
         [Query(expr=f"min(probe_ssl_earliest_cert_expiry{{{ALL_CHECKS}}}) - time()")],
         TIME_LEFT.with_(no_value="none seen"),
     )
-
-
-TIME_LEFT = Fields(
-    unit="s",
-    decimals=1,
-    base=colours.BAD,
-    steps=[(7 * 86400, colours.WORSE), (30 * 86400, colours.GOOD)],
-    spans=[Span(first=-1e12, last=0, word=Word(text="expired", colour=colours.BAD))],
-)
 
 
 def _not_up() -> Panel:

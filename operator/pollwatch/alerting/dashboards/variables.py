@@ -50,3 +50,19 @@ ONE_CHECK = (
         description="The ProbePools that probe it. Without pools: All.",
     ),
 )
+
+PROCESSES = (
+    Variable(
+        name="pool",
+        label="Pool",
+        metric="pollwatch_worker_plan_checks",
+        description="The ProbePool of the workers, where Prometheus gives its targets the label `pool`. "
+        "Otherwise: All.",
+    ),
+    Variable(
+        name="instance",
+        label="Instance",
+        metric="pollwatch_build_info",
+        description="The process, as Prometheus names what it scrapes.",
+    ),
+)
