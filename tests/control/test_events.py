@@ -4,11 +4,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pollwatch.control.cluster import UnreachableError
+from pollwatch.control.cluster import RefusedError, UnreachableError
 from pollwatch.control.events import BACKLOG, CHECK_BURST, MOST_REFUSALS, RETRY_LIMIT, Recorder
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.news import (
@@ -180,8 +180,8 @@ class Bench:
         return [json.loads(request.body)["note"] for request in self.site.requests]
 
 
-def say(note: str = "note", uid: str = "u") -> News:
-    return News(key=KEY, uid=uid, warning=True, reason="Down", action="Judge", note=note, since=note)
+def say(note: str = "note", uid: str = "u", key: CheckKey = KEY) -> News:
+    return News(key=key, uid=uid, warning=True, reason="Down", action="Judge", note=note, since=note)
 
 
 @pytest.fixture
@@ -302,3 +302,67 @@ def test_after_ten_minutes_without_an_api_server_what_waited_is_told_within_seco
     assert len(posted) == 100
     assert posted[0] - back_at <= RETRY_LIMIT
     assert posted[-1] - posted[0] < RETRY_LIMIT
+
+
+class Counting:
+    """An API server that remembers when it was told what; one namespace may be closed to us."""
+
+    def __init__(self, clock: FakeClock, closed: str = "") -> None:
+        self._clock = clock
+        self._closed = closed
+        self.told: list[tuple[str, float]] = []
+
+    async def create_event(self, namespace: str, document: dict[str, Any]) -> None:
+        await asyncio.sleep(0.01)
+        if namespace == self._closed:
+            raise RefusedError(403, "forbidden")
+        self.told.append((f"{namespace}: {document['note']}", self._clock.monotonic()))
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.told]
+
+
+def recorded(clock: FakeClock, server: Counting, *said: News, for_seconds: float) -> ControlMetrics:
+    """Record all of it at once, and let it be posted for so long."""
+    metrics = ControlMetrics()
+
+    async def main() -> None:
+        recorder = Recorder(cluster=cast("Cluster", server), metrics=metrics, clock=clock, instance="test")
+        running = asyncio.create_task(recorder.run())
+        for one in said:
+            recorder.record(one)
+        await asyncio.sleep(for_seconds)
+        running.cancel()
+        await asyncio.wait([running])
+
+    run_in_fake_time(clock, main())
+    return metrics
+
+
+def test_a_namespace_with_a_thousand_flapping_checks_neither_delays_nor_drops_the_event_of_another() -> None:
+    clock = FakeClock()
+    began = clock.monotonic()
+    server = Counting(clock)
+    noise = [
+        say(f"turn {turn}", uid=str(number), key=CheckKey("noisy", f"check-{number}"))
+        for turn in range(5)
+        for number in range(1000)
+    ]
+    calm = say("the only one", uid="calm", key=CheckKey("calm", "front-page"))
+    metrics = recorded(clock, server, *noise, calm, for_seconds=10.0)
+    (posted,) = (at for name, at in server.told if name == "calm: the only one")
+    assert posted - began < 0.1
+    assert sample(metrics, "pollwatch_operator_events_total", outcome="limited") == len(noise) + 1 - BACKLOG
+
+
+def test_a_namespace_in_which_no_event_may_be_made_holds_up_no_other_and_its_own_keep_their_order() -> None:
+    clock = FakeClock()
+    server = Counting(clock, closed="closed")
+    said = [
+        say(f"turn {turn}", uid=namespace, key=CheckKey(namespace, "front-page"))
+        for turn in range(3)
+        for namespace in ("closed", "open")
+    ]
+    metrics = recorded(clock, server, *said, for_seconds=1.0)
+    assert server.names() == ["open: turn 0", "open: turn 1", "open: turn 2"]
+    assert sample(metrics, "pollwatch_operator_events_total", outcome="failed") == 0

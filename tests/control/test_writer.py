@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from pollwatch.control.cluster import Cluster, UnreachableError
+from pollwatch.control.core import Queues
 from pollwatch.control.limiter import Budgets, TokenBucket
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.status import CheckStatus, desired_status, read_status
@@ -330,3 +331,56 @@ async def test_a_defect_in_working_out_a_status_is_counted_and_the_writer_goes_o
     await bench.write()
     assert bench.outcomes("written") == 1
     assert sample(bench.metrics, "pollwatch_operator_reconcile_errors_total") == 1
+
+
+class Slow:
+    """An API server that takes a while for each write, and remembers when it had which."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.wrote_at: dict[CheckKey, float] = {}
+
+    async def patch_status(self, namespace: str, name: str, **_: object) -> dict[str, Any]:
+        await asyncio.sleep(0.02)
+        self.wrote_at[CheckKey(namespace, name)] = self._clock.monotonic()
+        return {}
+
+
+def test_a_namespace_with_a_thousand_flapping_checks_holds_up_no_other() -> None:
+    """They have more to write than can be written meanwhile; another's one Check turns now and then."""
+    clock = FakeClock()
+    slow = Slow(clock)
+    flapping = [CheckKey("noisy", f"check-{number}") for number in range(1000)]
+    calm = CheckKey("calm", "front-page")
+    waited: list[float] = []
+    ahead: list[int] = []
+
+    async def main() -> None:
+        queues = Queues.make()
+        writer = StatusWriter(
+            cluster=cast("Cluster", slow),
+            queue=queues.statuses,
+            due=lambda key: StatusWrite(uid=str(key), resource_version="1", before=None, after=WANTED),
+            written=lambda _key, _write, _answer: None,
+            seen=lambda _key, _check: None,
+            pace=Pace.make(clock),
+            metrics=ControlMetrics(),
+        )
+        running = asyncio.create_task(writer.run())
+        for second in range(11):
+            for key in flapping:
+                queues.statuses.add(key)
+            if second % 5 == 0:
+                turned = clock.monotonic()
+                ahead.append(len(queues.statuses))
+                queues.statuses.add(calm)
+                await asyncio.sleep(1.0)
+                waited.append(slow.wrote_at[calm] - turned)
+            await asyncio.sleep(1.0)
+        running.cancel()
+        await asyncio.wait([running])
+        queues.close()
+
+    run_in_fake_time(clock, main())
+    assert min(ahead) > 500
+    assert max(waited) < 0.5

@@ -6,6 +6,7 @@ import random
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, NamedTuple, Self
 
 import structlog
@@ -58,7 +59,7 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queues:
-    """Who waits to be looked at."""
+    """Who waits to be looked at. Namespaces take turns: a tenant with many Checks holds up no other."""
 
     checks: WorkQueue[CheckKey]
     """To be compiled."""
@@ -70,11 +71,11 @@ class Queues:
     @classmethod
     def make(cls) -> Self:
         """Make empty queues that belong to the running event loop."""
-        later = asyncio.get_running_loop().call_later
+        later, owner = asyncio.get_running_loop().call_later, attrgetter("namespace")
         return cls(
-            checks=WorkQueue(random=random.random, call_later=later),
-            statuses=WorkQueue(random=random.random, call_later=later),
-            references=WorkQueue(random=random.random, call_later=later),
+            checks=WorkQueue(random=random.random, call_later=later, owner=owner),
+            statuses=WorkQueue(random=random.random, call_later=later, owner=owner),
+            references=WorkQueue(random=random.random, call_later=later, owner=owner),
         )
 
     def close(self) -> None:

@@ -2,13 +2,15 @@
 
 The rules are those of client-go's workqueue: a key that is added while it waits is not
 added again; one that is added while it is worked on comes back when that is done. So no
-key is ever worked on twice at once, and nobody's flood keeps others from their turn.
+key is ever worked on twice at once. Keys have owners, which take turns: nobody's flood keeps
+others from theirs.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
+
+from pollwatch.control.turns import Turns
 
 K = TypeVar("K", bound=Hashable)
 
@@ -42,14 +44,30 @@ class Timer(Protocol):
 CallLater = Callable[[float, Callable[[], None]], Timer]
 
 
-class WorkQueue(Generic[K]):
-    """First in, first out, each key once. Belongs to one event loop."""
+def _everybody(_key: Hashable) -> None:
+    """Let all keys have the same owner."""
 
-    def __init__(self, *, random: Callable[[], float], call_later: CallLater) -> None:
+
+class WorkQueue(Generic[K]):
+    """Each key once; of one owner, first in, first out. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        *,
+        random: Callable[[], float],
+        call_later: CallLater,
+        owner: Callable[[K], Hashable] = _everybody,
+    ) -> None:
+        """Begin empty.
+
+        Args:
+            random: numbers in [0, 1), for jitter.
+            call_later: calls something after so many seconds.
+            owner: says whose a key is; owners take turns.
+        """
         self._random = random
         self._call_later = call_later
-        # The first key of a plain dict takes longer to find the more were taken before it.
-        self._waiting = OrderedDict[K, None]()
+        self._waiting = Turns(owner)
         self._working: set[K] = set()
         self._again: set[K] = set()
         self._failures: dict[K, int] = {}
@@ -81,15 +99,14 @@ class WorkQueue(Generic[K]):
         if key in self._working:
             self._again.add(key)
             return
-        self._waiting[key] = None
+        self._waiting.add(key)
         self._arrived.set()
 
     async def get(self) -> K:
-        """Take the key that waited longest; `done` or `retry` must follow."""
-        while not self._waiting:
+        """Take the key whose turn it is; `done` or `retry` must follow."""
+        while (key := self._waiting.take()) is None:
             self._arrived.clear()
             await self._arrived.wait()
-        key, _ = self._waiting.popitem(last=False)
         self._working.add(key)
         return key
 
@@ -142,7 +159,7 @@ class WorkQueue(Generic[K]):
 
     def forget(self, key: K) -> None:
         """Drop what is known of a key that does not exist any more."""
-        self._waiting.pop(key, None)
+        self._waiting.discard(key)
         self._again.discard(key)
         self._failures.pop(key, None)
         self._drop_timer(key)
