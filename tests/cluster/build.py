@@ -7,8 +7,9 @@ import os
 import sys
 
 from tests.cluster.cache import ToolUnavailableError
+from tests.cluster.programs import NEEDED_BY_TESTS
 from tests.cluster.progress import Progress
-from tests.cluster.tools import NEEDED_BY_TESTS, PROGRAMS, Toolbox
+from tests.cluster.tools import NAMES, Toolbox
 
 
 def main() -> int:
@@ -22,11 +23,11 @@ def main() -> int:
         "programs",
         nargs="*",
         metavar="PROGRAM",
-        help=f"one of {', '.join(PROGRAMS)} (default: {' '.join(NEEDED_BY_TESTS)})",
+        help=f"one of {', '.join(NAMES)} (default: {' '.join(NEEDED_BY_TESTS)})",
     )
     names = parser.parse_args().programs or NEEDED_BY_TESTS
-    if unknown := [name for name in names if name not in PROGRAMS]:
-        parser.error(f"unknown program {unknown[0]!r}: choose from {', '.join(PROGRAMS)}")
+    if unknown := [name for name in names if name not in NAMES]:
+        parser.error(f"unknown program {unknown[0]!r}: choose from {', '.join(NAMES)}")
     progress = Progress(sys.stderr)
     toolbox = Toolbox(os.environ, progress)
     try:

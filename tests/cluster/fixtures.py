@@ -9,35 +9,49 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from tests.cluster.alertmanager import Alertmanager, WebhookReceiver
 from tests.cluster.apiclient import ApiError, documents_in
 from tests.cluster.cache import ToolUnavailableError
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.crds import establish
+from tests.cluster.grafana import Grafana
+from tests.cluster.kubeconform import Kubeconform
 from tests.cluster.progress import Progress
 from tests.cluster.prometheus import Prometheus
 from tests.cluster.tools import Toolbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 CRDS = Path(__file__).parents[2] / "manifests" / "crds"
+
+_SCHEMAS = "schemas of Kubernetes"
 
 _PROGRAMS_OF_FIXTURES = {
     "control_plane": ("etcd", "kube-apiserver"),
     "prometheus_binary": ("prometheus",),
     "promtool_binary": ("promtool",),
     "blackbox_exporter_binary": ("blackbox_exporter",),
+    "alertmanager_binary": ("alertmanager",),
+    "grafana_binary": ("grafana",),
+    "helm_binary": ("helm",),
+    "helm_unittest_binary": ("helm-unittest",),
+    "kubeconform": ("kubeconform", _SCHEMAS),
 }
 
 _MARKS_OF_FIXTURES = {
     "control_plane": "cluster",
     "prometheus_binary": "prometheus",
     "promtool_binary": "prometheus",
+    "alertmanager_binary": "prometheus",
+    "grafana_binary": "grafana",
 }
 
 _FOUND = pytest.StashKey[dict[str, Path | ToolUnavailableError]]()
@@ -48,6 +62,25 @@ class StartPrometheus(Protocol):
 
     def __call__(self, configuration: Mapping[str, Any], *rules: Mapping[str, Any]) -> Prometheus:
         """Start one, and return it when it is ready; see `Prometheus` for the arguments."""
+
+
+class StartAlertmanager(Protocol):
+    """What the fixture `start_alertmanager` is."""
+
+    def __call__(self, configuration: Mapping[str, Any]) -> Alertmanager:
+        """Start one, and return it when it is ready; see `Alertmanager` for the argument."""
+
+
+class StartGrafana(Protocol):
+    """What the fixture `start_grafana` is."""
+
+    def __call__(
+        self,
+        *data_sources: Mapping[str, Any],
+        dashboards: Path | None = None,
+        alerting: Sequence[Mapping[str, Any]] = (),
+    ) -> Grafana:
+        """Start one, and return it when it is ready; see `Grafana` for the arguments."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -77,11 +110,15 @@ def _skips() -> bool:
 
 
 def _look_for(name: str, config: pytest.Config) -> Path | ToolUnavailableError:
-    """The path of a program, or why it cannot be had; tried once a session, as a try may take minutes."""
+    """The path of a program or of the schemas, or why they cannot be had.
+
+    It is tried once a session, as a try may take minutes.
+    """
     found = config.stash.setdefault(_FOUND, {})
     if name not in found:
+        toolbox = Toolbox(os.environ, Progress(sys.__stderr__ or sys.stderr))
         try:
-            found[name] = Toolbox(os.environ, Progress(sys.__stderr__ or sys.stderr)).path(name)
+            found[name] = toolbox.api_files().schemas() if name == _SCHEMAS else toolbox.path(name)
         except ToolUnavailableError as error:
             found[name] = error
     return found[name]
@@ -153,6 +190,24 @@ def blackbox_exporter_binary(request: pytest.FixtureRequest) -> Path:
     return _program("blackbox_exporter", request)
 
 
+@pytest.fixture(scope="session")
+def helm_binary(request: pytest.FixtureRequest) -> Path:
+    """The path of Helm."""
+    return _program("helm", request)
+
+
+@pytest.fixture(scope="session")
+def helm_unittest_binary(request: pytest.FixtureRequest) -> Path:
+    """The path of helm-unittest, which runs without Helm."""
+    return _program("helm-unittest", request)
+
+
+@pytest.fixture(scope="session")
+def kubeconform(request: pytest.FixtureRequest) -> Kubeconform:
+    """kubeconform, with the schemas of several versions of Kubernetes and of others' custom resources."""
+    return Kubeconform(binary=_program("kubeconform", request), schemas=_program(_SCHEMAS, request))
+
+
 @pytest.fixture
 def start_prometheus(prometheus_binary: Path, tmp_path: Path) -> Iterator[StartPrometheus]:
     """Starts Prometheus servers that end with the test."""
@@ -169,3 +224,60 @@ def start_prometheus(prometheus_binary: Path, tmp_path: Path) -> Iterator[StartP
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def alertmanager_binary(request: pytest.FixtureRequest) -> Path:
+    """The path of Alertmanager."""
+    return _program("alertmanager", request)
+
+
+@pytest.fixture
+def webhook() -> Iterator[WebhookReceiver]:
+    """Receives what an Alertmanager or a Grafana has to tell."""
+    with WebhookReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def start_alertmanager(alertmanager_binary: Path, tmp_path: Path) -> Iterator[StartAlertmanager]:
+    """Starts Alertmanagers that end with the test."""
+    with ExitStack() as started:
+
+        def start(configuration: Mapping[str, Any]) -> Alertmanager:
+            folder = Path(tempfile.mkdtemp(prefix="alertmanager-", dir=tmp_path))
+            return started.enter_context(
+                Alertmanager(alertmanager_binary, folder=folder, configuration=configuration)
+            )
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def grafana_binary(request: pytest.FixtureRequest) -> Path:
+    """The path of the Grafana server, which is in its home folder."""
+    return _program("grafana", request)
+
+
+@pytest.fixture
+def start_grafana(grafana_binary: Path, tmp_path: Path) -> Iterator[StartGrafana]:
+    """Starts Grafana servers that end with the test; each takes about 15 s to be ready."""
+    with ExitStack() as started:
+
+        def start(
+            *data_sources: Mapping[str, Any],
+            dashboards: Path | None = None,
+            alerting: Sequence[Mapping[str, Any]] = (),
+        ) -> Grafana:
+            folder = Path(tempfile.mkdtemp(prefix="grafana-", dir=tmp_path))
+            return started.enter_context(
+                Grafana(
+                    grafana_binary,
+                    folder=folder,
+                    data_sources=data_sources,
+                    dashboards=dashboards,
+                    alerting=alerting,
+                )
+            )
+
+        yield start

@@ -49,6 +49,11 @@ def scraping(*targets: str, every: str = "1s", **scrape_settings: Any) -> dict[s
     }
 
 
+def alerting_to(url: str) -> dict[str, Any]:
+    """The field `alerting` of a configuration: an Alertmanager by its URL."""
+    return {"alertmanagers": [{"static_configs": [{"targets": [url.removeprefix("http://")]}]}]}
+
+
 class Prometheus:
     """One Prometheus server on 127.0.0.1.
 

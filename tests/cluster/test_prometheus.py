@@ -1,69 +1,25 @@
 from __future__ import annotations
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cluster.lamps import EXPOSITION, LAMP_IS_OUT
 from tests.cluster.process import ProgramError
 from tests.cluster.prometheus import promtool_check_metrics, scraping
 from tests.cluster.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.cluster.fixtures import StartPrometheus
-
-EXPOSITION = b"""# HELP lamp_lit Whether the lamp is lit.
-# TYPE lamp_lit gauge
-lamp_lit{lamp="louisbourg"} 0
-"""
-LAMP_IS_OUT = {
-    "groups": [
-        {
-            "name": "lamps",
-            "rules": [
-                {
-                    "alert": "LampIsOut",
-                    "expr": "lamp_lit == 0",
-                    "labels": {"severity": "page"},
-                    "annotations": {"summary": "{{ $labels.lamp }} is out"},
-                }
-            ],
-        }
-    ]
-}
-
-
-class _Exporter(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.end_headers()
-        self.wfile.write(EXPOSITION)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
-        """Write nothing."""
-
-
-@pytest.fixture
-def exporter() -> Iterator[str]:
-    """The address of a server of one series."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Exporter)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    from tests.cluster.lamps import Lamp
 
 
 def test_prometheus_scrapes_a_server_and_evaluates_a_rule(
-    start_prometheus: StartPrometheus, exporter: str
+    start_prometheus: StartPrometheus, lamp: Lamp
 ) -> None:
-    prometheus = start_prometheus(scraping(exporter), LAMP_IS_OUT)
+    prometheus = start_prometheus(scraping(lamp.address), LAMP_IS_OUT)
 
     (alert,) = wait_until(prometheus.alerts, what="the alert")
     assert alert["state"] == "firing"
@@ -71,7 +27,7 @@ def test_prometheus_scrapes_a_server_and_evaluates_a_rule(
     assert alert["annotations"]["summary"] == "louisbourg is out"
     (sample,) = prometheus.query('lamp_lit{lamp="louisbourg"}')
     assert sample.value == 0
-    assert sample.labels["instance"] == exporter
+    assert sample.labels["instance"] == lamp.address
     (target,) = prometheus.targets()
     assert target["health"] == "up"
 
@@ -103,7 +59,7 @@ def test_a_faulty_rule_keeps_prometheus_from_starting_and_the_log_says_why(
 
 
 def test_promtool_has_nothing_against_a_clean_exposition(promtool_binary: Path) -> None:
-    assert promtool_check_metrics(promtool_binary, EXPOSITION) == []
+    assert promtool_check_metrics(promtool_binary, EXPOSITION.format(lit=True)) == []
 
 
 def test_promtool_names_the_metric_that_breaks_a_naming_rule(promtool_binary: Path) -> None:

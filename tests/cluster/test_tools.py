@@ -14,8 +14,9 @@ import pytest
 
 from tests.cluster.cache import Cache, ToolUnavailableError
 from tests.cluster.golang import GoBuilder, GoProgram
+from tests.cluster.programs import PROGRAMS
 from tests.cluster.progress import Progress, spoken
-from tests.cluster.tools import PROGRAMS, Toolbox
+from tests.cluster.tools import Toolbox
 from tests.cluster.waiting import wait_until
 from tools.bootstrap import UV
 
@@ -285,10 +286,10 @@ def test_the_command_says_in_one_line_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_the_command_refuses_a_program_it_does_not_know() -> None:
-    answer = run_build("grafana")
+    answer = run_build("grafanna")
 
     assert answer.returncode == 2
-    assert "unknown program 'grafana': choose from kube-apiserver, etcd" in answer.stderr
+    assert "unknown program 'grafanna': choose from kube-apiserver, etcd" in answer.stderr
 
 
 class Terminal(io.StringIO):

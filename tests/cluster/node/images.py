@@ -6,18 +6,18 @@ import hashlib
 import re
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.cluster.cache import Cache, ToolUnavailableError
+from tests.cluster.building import run_step
 from tests.cluster.debian import DebianUnpacker
-from tests.cluster.process import Program
-from tests.cluster.progress import Progress, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from tests.cluster.cache import Cache
+    from tests.cluster.progress import Progress
 
 TREE = Path(__file__).parents[3]
 
@@ -182,16 +182,7 @@ class ImageBuilder:
 
     def _run(self, what: str, command: Sequence[str | Path], log: Path) -> None:
         self.progress.say(f"building {what}")
-        started = time.monotonic()
-        running = Program("the build", command, log=log, environment=self.environment)
-        try:
-            while (code := running.wait(0.1)) is None:
-                self.progress.passing(f"{what}: {spoken(time.monotonic() - started)}")
-        finally:
-            running.stop()
-        if code != 0:
-            lines = log.read_text(encoding="utf-8", errors="replace").splitlines() or ["no output"]
-            raise ToolUnavailableError(f"building {what} failed: {lines[-1]} (all of the output: {log})")
+        run_step(what, command, log=log, environment=self.environment, progress=self.progress)
 
 
 def product_sources(tree: Path) -> list[Path]:

@@ -12,8 +12,9 @@ from tests.cluster.node.isolation import run_isolated
 from tests.cluster.node.kit import KIT_VARIABLE, Kit
 from tests.cluster.node.packages import install_missing_packages, with_administrators_path
 from tests.cluster.node.runs import new_run, sweep
+from tests.cluster.programs import NEEDED_BY_A_NODE
 from tests.cluster.progress import Progress
-from tests.cluster.tools import NEEDED_BY_A_NODE, Toolbox
+from tests.cluster.tools import Toolbox
 from tools.bootstrap import INTERRUPTED, cache_folder
 
 if TYPE_CHECKING:
