@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import click
+from click.shell_completion import CompletionItem
 
 from pollwatch import __version__
 from pollwatch.cli.streams import open_closed_streams
@@ -22,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "probe": ("pollwatch.cli.probe", "Probe one target once and show the phases."),
         "validate": ("pollwatch.cli.validate", "Say what is wrong in files of Checks and ProbePools."),
         "crds": ("pollwatch.cli.crds", "Print the custom resource definitions."),
+        "completion": ("pollwatch.cli.completion", "Print the script that completes commands in a shell."),
     }
 )
 """Each module holds a click command named `command`; the help line is here so that `--help` imports none."""
@@ -45,6 +47,15 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{module.__name__}.command must be a click command")
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the subcommands without importing them: somebody waits for it, with a finger on Tab."""
+        offered = [
+            CompletionItem(name, help=help_line)
+            for name, (_, help_line) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return offered + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands without importing them."""

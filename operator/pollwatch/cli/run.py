@@ -57,7 +57,7 @@ Exit codes:
 
 
 @click.command(epilog=EXIT_CODES)
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(allow_dash=True))
 @click.option(
     "--listen", metavar="HOST:PORT", help="Serve /metrics there (else on 127.0.0.1:9877 or a free port)."
 )

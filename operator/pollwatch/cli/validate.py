@@ -48,7 +48,7 @@ class Finding:
 
 
 @click.command
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(allow_dash=True))
 @click.option(
     "--secrets-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
