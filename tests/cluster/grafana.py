@@ -115,7 +115,7 @@ class Grafana:
         """Start it, and return when it is ready and has read all dashboards.
 
         Raises:
-            ProgramError: It ended (a fault in what is provisioned), or was not ready in time (in one of these).
+            ProgramError: It ended (a fault in what is provisioned), or was not ready in time (in them).
         """
         self._program = Program(
             "grafana",
