@@ -21,6 +21,8 @@ class AlertDefaults:
     """Label of the alerts that page."""
     for_seconds: int = 60
     """How long a Check must be Down or Degraded."""
+    certificate_lead_days: int = 14
+    """How many days before a certificate expires."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Templates without fault."""
@@ -30,6 +32,8 @@ class AlertDefaults:
     """URL with a `/` at its end."""
     dashboard_url: str = ""
     """URL of Grafana, without a `/` at its end; empty: no alert links to a dashboard."""
+    default_pool: str = ""
+    """Pool of Checks that name none; empty: the operator itself probes."""
 
     def runbook_of(self, alert: str) -> str:
         """Give the URL that says what to do about an alert."""
@@ -50,6 +54,7 @@ def merge(defaults: AlertDefaults, spec: AlertSpec | None) -> AlertDefaults:
         enabled=defaults.enabled if spec.enabled is None else spec.enabled,
         severity=spec.severity or defaults.severity,
         for_seconds=defaults.for_seconds if spec.for_ is None else seconds_of(spec.for_),
+        certificate_lead_days=spec.certificate_lead_days or defaults.certificate_lead_days,
         labels={**defaults.labels, **spec.labels},
         annotations={**defaults.annotations, **sound},
         runbook_url=spec.runbook_url or defaults.runbook_url,

@@ -43,3 +43,5 @@ class RuleGroup:
     interval_seconds: int = INTERVAL_SECONDS
     dashboard: str = ""
     """Path and query of the dashboard in Grafana: `/d/pollwatch-check?var-namespace=...`; empty: none."""
+    tells_of_errors: bool = False
+    """Whether a query that cannot be answered is an alert by itself; were it so for all, all would fire."""

@@ -9,12 +9,14 @@ from pollwatch.api.labels import without_nulls
 from pollwatch.api.rules import Pattern, Rule, matcher, matching, not_matching
 
 OUR_ALERT_LABELS = (
+    "alert",
     "alertname",
     "alertstate",
     "burn",
     "check",
     "grafana_folder",
     "namespace",
+    "pool",
     "severity",
 )
 """Labels that an alert carries already, or that Prometheus and Grafana set on it."""
@@ -116,12 +118,16 @@ class AlertSpec(Model):
     for_: AlertDuration | None = Field(default=None, alias="for")
     """How long a Check must be Down or Degraded before it is an alert, such as `30s`, `5m` or `1h30m`.
     When no one says otherwise: `1m`. Whatever it is, one failure alone is none."""
+    certificate_lead_days: (
+        Annotated[int, Field(ge=1, le=365, json_schema_extra={"format": "int32"})] | None
+    ) = None
+    """How many days before a certificate expires there is an alert. When no one says otherwise: 14."""
     labels: AlertLabels = Field(default_factory=dict)
     """Labels for all alerts, such as `team: web`, to route by. The Check's `labels` are there already."""
     annotations: AlertAnnotations = Field(default_factory=dict)
     """Annotations for all alerts, by name; they replace Pollwatch's own of the same name. They are
     templates of Prometheus that know `$labels`, `$value` and the functions that Grafana knows as well:
-    `{{ $labels.check }} fails: {{ $value | humanize }}`."""
+    `Call the desk of {{ $labels.namespace | toUpper }}.`"""
     runbook_url: RunbookUrl | None = Field(default=None, alias="runbookURL")
     """What to do when it fails: annotation `runbook_url` of all alerts. When no one says otherwise: the
     page about the alert in Pollwatch's documentation."""
