@@ -56,13 +56,23 @@ def failing(selector: str, by: str, window: str, at: str = "") -> str:
 
 
 def failures(selector: str, by: str, window: str) -> str:
-    """How many probes failed.
+    """How many probes failed."""
+    known = f"ignoring (reason) pollwatch_probe_attempts_total{{{selector}}}"
+    return grown(f"pollwatch_probe_failures_total{{{selector}}}", by, window, known=known)
 
-    A reason's counter is there only from its first failure on, when it is 1: where it was not there
-    before, all that it counts is new.
+
+def grown(counter: str, by: str, window: str, *, known: str) -> str:
+    """By how much a counter grew that is there only from its first event on, when it is 1.
+
+    Args:
+        counter: A selector of it.
+        by: Labels to sum by.
+        window: In which it grew.
+        known: Series that are there from the start, and how they match. Where they were there before the
+            window and the counter was not, all that it counts is new.
     """
-    counter = f"pollwatch_probe_failures_total{{{selector}}}"
-    return f"sum by ({by}) (({counter} unless {counter} offset {window}) or increase({counter}[{window}]))"
+    first = f"{counter} unless {counter} offset {window} and {known} offset {window}"
+    return f"sum by ({by}) ({first} or increase({counter}[{window}]))"
 
 
 def quantile(share: float, selector: str, by: str, window: str) -> str:

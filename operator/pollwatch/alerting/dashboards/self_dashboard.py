@@ -2,7 +2,7 @@
 
 from pollwatch.alerting.dashboards import colours, links, variables
 from pollwatch.alerting.dashboards.dashboard import Dashboard, Row, Section
-from pollwatch.alerting.dashboards.expressions import RATE
+from pollwatch.alerting.dashboards.expressions import RATE, grown
 from pollwatch.alerting.dashboards.fields import Fields, Link, Override, Word
 from pollwatch.alerting.dashboards.looks import SECONDS
 from pollwatch.alerting.dashboards.panels import Panel, Query, chart, heatmap, stat
@@ -293,12 +293,11 @@ def _plan_written() -> Panel:
 
 
 def _pushes() -> Panel:
-    pushes = f"increase(pollwatch_operator_plan_pushes_total{{{_WORKERS}}}[{RATE}])"
     return chart(
         "Plans pushed by outcome",
         "What became of plans that were pushed to workers. live is well; unreachable: a network policy or a "
         "dead worker; unauthorized: its keys; the plan still arrives by its Secret, a minute later.",
-        [Query(expr=f"sum by (outcome) ({pushes})", legend="{{outcome}}")],
+        [Query(expr=_grown("pollwatch_operator_plan_pushes_total", "outcome"), legend="{{outcome}}")],
         Fields(unit="short", decimals=0, lowest=0, shades=colours.BLUE, no_value=_NO_POOLS),
         stacked="bars",
     )
@@ -341,23 +340,31 @@ def _feed_lag() -> Panel:
 
 
 def _feed_trouble() -> Panel:
-    def grown(metric: str) -> str:
-        return f"sum by (pool, worker) (increase({metric}{{{_WORKERS}}}[{RATE}])) > 0"
-
+    kinds = {
+        "failed reads": "pollwatch_operator_feed_errors_total",
+        "states lost": "pollwatch_operator_feed_lost_states_total",
+        "restarts": "pollwatch_operator_worker_restarts_total",
+    }
+    # One query: where nothing of a kind ever happened, there is no series of it.
+    named = (
+        f'label_replace({_grown(metric, "pool, worker")}, "kind", "{kind}", "", "")'
+        for kind, metric in kinds.items()
+    )
     return chart(
         "Trouble with feeds",
         "Reads of a feed that failed, states that were overwritten before they were read, and workers that "
         "were started anew. Restarts: kubectl describe pod says why the last one ended.",
-        [
-            Query(expr=grown("pollwatch_operator_feed_errors_total"), legend="errors {{worker}}"),
-            Query(expr=grown("pollwatch_operator_feed_lost_states_total"), legend="lost {{worker}}"),
-            Query(expr=grown("pollwatch_operator_worker_restarts_total"), legend="restarts {{worker}}"),
-        ],
+        [Query(expr=" or ".join(named), legend="{{worker}}: {{kind}}")],
         Fields(
             unit="short", decimals=0, lowest=0, shades=colours.VERMILION, no_value="No trouble, or no pools"
         ),
         stacked="bars",
     )
+
+
+def _grown(metric: str, by: str) -> str:
+    known = f"on (job, instance) pollwatch_operator_leader{{{_OPERATORS}}}"
+    return grown(f"{metric}{{{_WORKERS}}}", by, RATE, known=known)
 
 
 def _scrapes() -> Panel:
