@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-RBAC = Path(__file__).parents[1] / "manifests" / "rbac"
-
-TEMPLATES = "charts/pollwatch/templates/_rights.tpl"
+# What is named in these rules is named by the values of the chart there.
+_BY_VALUES = frozenset({"pools/default-pool.yaml"})
 
 _HEADING = "{{/* Made by `make generate` from manifests/rbac/; change that. */}}\n"
 
 
-def rights_templates(folder: Path = RBAC) -> str:
-    """Return a template `pollwatch.rights.NAME` for the rules of each role.
+def rights_templates(folder: Path) -> str:
+    """Return a template `pollwatch.rights.NAME` for the rules of each role in a folder.
 
     NAME is the path of its file, with dots; of a file with several roles, what their own
     names have after `pollwatch-`.
@@ -27,6 +26,7 @@ def rights_templates(folder: Path = RBAC) -> str:
     return _HEADING + "".join(
         f'\n{{{{- define "pollwatch.rights.{name}" -}}}}\n{rules}\n{{{{- end }}}}\n'
         for path in sorted(folder.rglob("*.yaml"))
+        if path.relative_to(folder).as_posix() not in _BY_VALUES
         for name, rules in _roles(path, folder)
     )
 

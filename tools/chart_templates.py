@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pollwatch.api.crd import crd_yaml
-from pollwatch.api.resources import CHECK, PROBE_POOL
+from pollwatch.api.resources import RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pollwatch.api.crd import Resource
-
-ROOT = Path(__file__).parents[1]
-ADMISSION = ROOT / "manifests" / "admission" / "pools.yaml"
 
 _FULLNAME = '{{ include "pollwatch.fullname" . }}'
 
@@ -34,9 +31,14 @@ _KEEP = """\
 _METADATA = re.compile(r"^metadata:\n  name: (?P<name>\S+)\n(?:  .*\n)*", re.MULTILINE)
 
 
-def crd_template(definition: str) -> str:
+def crd_templates() -> Mapping[str, Callable[[], str]]:
+    """Return what makes the templates of the definitions, by the names of their files."""
+    return {f"{resource.plural}.yaml": partial(crd_template, resource) for resource in RESOURCES}
+
+
+def crd_template(resource: Resource) -> str:
     """Return the template of a custom resource definition."""
-    text = _escaped(definition)
+    text = _escaped(crd_yaml(resource))
     text = _METADATA.sub(lambda found: f"metadata:\n  name: {found['name']}\n{_LABELS}{_KEEP}", text)
     return _template(text, source="operator/pollwatch/api/", condition=".Values.crds.install")
 
@@ -58,17 +60,3 @@ def _escaped(text: str) -> str:
 def _template(text: str, *, source: str, condition: str) -> str:
     heading = f"{{{{- /* Made by `make generate` from {source}; change that. */}}}}"
     return f"{heading}\n{{{{- if {condition} }}}}\n{text.rstrip()}\n{{{{- end }}}}\n"
-
-
-def _crd(resource: Resource) -> Callable[[], str]:
-    return lambda: crd_template(crd_yaml(resource))
-
-
-TEMPLATES: Mapping[str, Callable[[], str]] = {
-    "charts/pollwatch/templates/crds/checks.yaml": _crd(CHECK),
-    "charts/pollwatch/templates/crds/probepools.yaml": _crd(PROBE_POOL),
-    "charts/pollwatch/templates/admission.yaml": lambda: admission_template(
-        ADMISSION.read_text(encoding="utf-8")
-    ),
-}
-"""The texts of the templates by their paths in the tree."""

@@ -17,7 +17,6 @@ from pollwatch.control.reference import reference as operator_metrics_reference
 from pollwatch.series.reference import reference as metrics_reference
 from pollwatch.worker.reference import reference as worker_metrics_reference
 from tools.chart_files import chart_files
-from tools.cli_reference import cli_reference
 from tools.editor_schema import editor_schema, file_name
 from tools.install_yaml import INSTALLS
 
@@ -33,7 +32,6 @@ GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
         **{f"docs/schemas/{file_name(one)}": partial(editor_schema, one) for one in RESOURCES},
         "docs/reference/check.md": check_reference,
         "docs/reference/pool.md": pool_reference,
-        "docs/reference/cli.md": cli_reference,
         "docs/reference/metrics.md": metrics_reference,
         "docs/reference/worker-metrics.md": worker_metrics_reference,
         "docs/reference/operator-metrics.md": operator_metrics_reference,

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of what `tools/generate.py` reads and writes."""
-    for folder in ("tools", "manifests", "docs/reference"):
+    for folder in ("tools", "manifests", "charts", "docs/reference"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     return tmp_path
 

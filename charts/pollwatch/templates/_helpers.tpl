@@ -1,8 +1,3 @@
-{{/* The chart's name, as a label's value. */}}
-{{- define "pollwatch.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
-{{- end }}
-
 {{/* What the objects of this release are called: `pollwatch` for a release of that name. */}}
 {{- define "pollwatch.fullname" -}}
 {{- if .Values.fullnameOverride }}
@@ -20,7 +15,7 @@
 {{/* Labels of every object. */}}
 {{- define "pollwatch.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-app.kubernetes.io/name: {{ include "pollwatch.name" . }}
+app.kubernetes.io/name: pollwatch
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
@@ -32,7 +27,7 @@ app.kubernetes.io/part-of: pollwatch
 
 {{/* What the operator's Pods are selected by. Immutable: it names no mode, no version. */}}
 {{- define "pollwatch.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "pollwatch.name" . }}
+app.kubernetes.io/name: pollwatch
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end }}

@@ -8,10 +8,16 @@
 {{- if ne .Values.defaultPool.name "default" }}
 - --default-pool={{ .Values.defaultPool.name }}
 {{- end }}
+{{- if .Values.defaultPool.create }}
+- --default-pool-file=/etc/pollwatch/default-pool.yaml
+{{- if .Values.rbac.create }}
+- --default-pool-owner={{ include "pollwatch.fullname" . }}-operator-default-pool
+{{- end }}
+{{- end }}
 {{- else }}
 - --embedded
 {{- range .Values.embedded.allowEgress }}
-- --allow-egress={{ . }}
+- {{ printf "--allow-egress=%s" . | quote }}
 {{- end }}
 {{- end }}
 {{- range .Values.rbac.namespaces }}
@@ -20,19 +26,84 @@
 {{- if ne (int .Values.resyncPeriodSeconds) 300 }}
 - --resync-period={{ int .Values.resyncPeriodSeconds }}
 {{- end }}
+{{- include "pollwatch.alertArguments" . }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
 
-{{- define "pollwatch.podAnnotations" -}}
+{{- define "pollwatch.alertArguments" -}}
+{{- $alerts := .Values.alerts }}
+{{- if eq $alerts.prometheusRules "never" }}
+- --prometheus-rules=never
+{{- end }}
+{{- if eq $alerts.grafanaRules "never" }}
+- --grafana-rules=never
+{{- end }}
+{{- if or (eq .Values.monitors "never") .Values.serviceMonitor.enabled .Values.podMonitor.enabled }}
+- --monitors=never
+{{- end }}
+{{- with $alerts.severity }}
+- --alert-severity={{ . }}
+{{- end }}
+{{- with $alerts.for }}
+- --alert-for={{ . }}
+{{- end }}
+{{- range $name, $value := $alerts.labels }}
+- {{ printf "--alert-label=%s=%s" $name $value | quote }}
+{{- end }}
+{{- range $name, $value := $alerts.ruleLabels }}
+- {{ printf "--rule-label=%s=%s" $name $value | quote }}
+{{- end }}
+{{- with $alerts.runbookBase }}
+- {{ printf "--runbook-base=%s" . | quote }}
+{{- end }}
+{{- with $alerts.dashboardUrl }}
+- {{ printf "--dashboard-url=%s" . | quote }}
+{{- end }}
+{{- range $name, $value := .Values.grafana.instanceSelector }}
+- {{ printf "--grafana-instance-selector=%s=%s" $name $value | quote }}
+{{- end }}
+{{- end }}
+
+{{/* The ProbePool that the operator makes. No label of it changes with the chart's version: a pool that
+     differs is applied anew, over what was scaled by hand. */}}
+{{- define "pollwatch.defaultPool" -}}
+{{- $spec := deepCopy .Values.defaultPool.spec }}
 {{- if .Values.scrapeAnnotations.enabled }}
+{{- $spec = dict "template" (dict "annotations" (include "pollwatch.scrapeAnnotations" . | fromYaml)) | merge $spec }}
+{{- end }}
+apiVersion: pollwatch.dev/v1alpha1
+kind: ProbePool
+metadata:
+  name: {{ .Values.defaultPool.name }}
+  labels:
+    app.kubernetes.io/name: pollwatch
+    app.kubernetes.io/instance: {{ .Release.Name }}
+    app.kubernetes.io/part-of: pollwatch
+    {{- with .Values.commonLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  {{- toYaml $spec | nindent 2 }}
+{{- end }}
+
+{{- define "pollwatch.scrapeAnnotations" -}}
 prometheus.io/scrape: "true"
 prometheus.io/port: "9877"
 prometheus.io/path: /metrics
 {{- end }}
-{{- with .Values.podAnnotations }}
-{{ toYaml . }}
+
+{{- define "pollwatch.podAnnotations" -}}
+{{- $annotations := deepCopy .Values.podAnnotations }}
+{{- if .Values.scrapeAnnotations.enabled }}
+{{- $annotations = include "pollwatch.scrapeAnnotations" . | fromYaml | merge $annotations }}
+{{- end }}
+{{- if and .Values.defaultPool.create (include "pollwatch.pools" .) }}
+{{- $_ := set $annotations "checksum/default-pool" (include "pollwatch.defaultPool" . | sha256sum) }}
+{{- end }}
+{{- with $annotations }}
+{{- toYaml . }}
 {{- end }}
 {{- end }}
 
@@ -51,5 +122,26 @@ prometheus.io/path: /metrics
     matchLabels:
       {{- include "pollwatch.selectorLabels" $ | nindent 6 }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* One endpoint of a monitor: what `serviceMonitor` or `podMonitor` says of it. */}}
+{{- define "pollwatch.endpoint" -}}
+path: /metrics
+# The label `namespace` of a series is the Check's, not the Pod's.
+honorLabels: true
+{{- with .interval }}
+interval: {{ . }}
+{{- end }}
+{{- with .scrapeTimeout }}
+scrapeTimeout: {{ . }}
+{{- end }}
+{{- with .relabelings }}
+relabelings:
+{{ toYaml . }}
+{{- end }}
+{{- with .metricRelabelings }}
+metricRelabelings:
+{{ toYaml . }}
 {{- end }}
 {{- end }}

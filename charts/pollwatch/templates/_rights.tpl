@@ -60,21 +60,6 @@
   verbs: [create]
 {{- end }}
 
-{{- define "pollwatch.rights.pools.default-pool" -}}
-# A right to create cannot be bound to a name: there is nothing of that name yet.
-- apiGroups: [pollwatch.dev]
-  resources: [probepools]
-  verbs: [create]
-- apiGroups: [pollwatch.dev]
-  resources: [probepools]
-  resourceNames: [default]
-  verbs: [patch]
-- apiGroups: [rbac.authorization.k8s.io]
-  resources: [clusterroles]
-  resourceNames: [pollwatch-operator-default-pool]
-  verbs: [get]
-{{- end }}
-
 {{- define "pollwatch.rights.pools.role" -}}
 - apiGroups: [apps]
   resources: [statefulsets]

@@ -12,6 +12,10 @@ from typing import Any, NamedTuple, Self
 import structlog
 
 from pollwatch.compile.references import Reference
+from pollwatch.control.alerting.outcomes import NO_ALERTS
+from pollwatch.control.alerting.renderer import RuleRenderer
+from pollwatch.control.alerting.service import Alerting
+from pollwatch.control.alerting.settings import AlertSettings
 from pollwatch.control.cluster import CHECKS, CONFIG_MAPS, SECRETS, Cluster, Resource
 from pollwatch.control.data_plane import DataPlane
 from pollwatch.control.events import Recorder
@@ -119,6 +123,7 @@ class Core:
         self._recorder = Recorder(
             cluster=cluster, metrics=metrics, clock=clock, instance=socket.gethostname()
         )
+        self._alerting = self._alerting_of(settings.alerts, cluster, placement, metrics)
         self._reporter = Reporter(
             store=self.store,
             data_plane=data_plane,
@@ -126,6 +131,7 @@ class Core:
             tell=self._recorder.record,
             repeat=self._recorder.repeat,
             clock=clock,
+            alerts=self._alerting or NO_ALERTS,
         )
         self._fetcher = Fetcher(
             cluster=cluster, store=self.store, queue=queues.references, recompile=queues.checks.add
@@ -140,6 +146,8 @@ class Core:
             metrics=metrics,
             clock=clock,
         )
+        if self._alerting is not None:
+            self._reconciler.subscribe(self._alerting.changed)
         self._writer = StatusWriter(
             cluster=cluster,
             queue=queues.statuses,
@@ -213,6 +221,8 @@ class Core:
         yield Job("sweep", self._reporter.sweep())
         yield Job("writer", self._writer.run(may_write))
         yield Job("events", self._recorder.run())
+        if self._alerting is not None:
+            yield Job("alerting", self._alerting.run(may_write))
 
     async def settled(self) -> None:
         """Return when all there is was listed and compiled."""
@@ -245,6 +255,30 @@ class Core:
         self._ready = True
         self._settled.set()
         self._log.info("operator is ready", checks=len(self.store.checks))
+
+    def _alerting_of(
+        self, settings: AlertSettings | None, cluster: Cluster, placement: Placement, metrics: ControlMetrics
+    ) -> Alerting | None:
+        if settings is None:
+            return None
+
+        async def known() -> None:
+            await self._resync.listed()
+            await placement.known()
+
+        return Alerting(
+            settings=settings,
+            cluster=cluster,
+            store=self.store,
+            scopes=self._settings.namespaces or (None,),
+            renderer=RuleRenderer(settings),
+            pool_alert=placement.alert_of,
+            offer=self._queues.statuses.add,
+            known=known,
+            metrics=metrics,
+            clock=self._clock,
+            random=random.random,
+        )
 
     def _written(self, key: CheckKey, write: StatusWrite, answer: dict[str, Any]) -> None:
         self._seen(key, answer)

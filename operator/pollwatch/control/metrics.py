@@ -18,7 +18,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from pollwatch import __version__
-from pollwatch.api.conditions import ReadyReason
+from pollwatch.api.conditions import AlertsReason, ReadyReason
 from pollwatch.series.exposition import Exposition
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -170,6 +170,13 @@ class ControlMetrics(Collector):
             ["pool", "outcome"],
             registry=self.registry,
         )
+        self.alert_writes = Counter(
+            "pollwatch_operator_alert_writes",
+            "Objects with alert rules, or for scraping, that were written, by kind and outcome: applied,"
+            " repaired, deleted, refused.",
+            ["kind", "outcome"],
+            registry=self.registry,
+        )
         for outcome in ("written", "conflict", "gone", "retried", "refused"):
             self.status_writes.labels(outcome)
         for outcome in ("created", "repeated", "limited", "failed"):
@@ -220,6 +227,22 @@ class ControlMetrics(Collector):
         )
         depth.labels("reconcile").set_function(reconcile)
         depth.labels("status").set_function(status)
+
+    def watch_alerts(self, *, rules: Callable[[], float], checks: Callable[[AlertsReason], float]) -> None:
+        """Expose how many alert rules there are, and Checks by what condition `AlertsRendered` says."""
+        Gauge(
+            "pollwatch_operator_alert_rules",
+            "Alert rules that are rendered for Checks.",
+            registry=self.registry,
+        ).set_function(rules)
+        rendered = Gauge(
+            "pollwatch_operator_alert_checks",
+            "Checks in the cluster, by the reason of condition AlertsRendered.",
+            ["reason"],
+            registry=self.registry,
+        )
+        for reason in AlertsReason:
+            rendered.labels(reason.value).set_function(partial(checks, reason))
 
     def watch_checks(self, count: Callable[[ReadyReason], float]) -> None:
         """Expose how many Checks are in each state, as condition `Ready` has it."""

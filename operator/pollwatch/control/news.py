@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pollwatch.api.conditions import ConditionStatus, ConditionType
+from pollwatch.api.conditions import AlertsReason, ConditionStatus, ConditionType
 from pollwatch.control.cluster import CHECKS
 from pollwatch.control.conditions import find_condition, rfc3339_micro
 from pollwatch.control.record import VerdictTurn
@@ -19,6 +19,9 @@ from pollwatch.plan.states import CheckState, Verdict
 
 MAX_NOTE = 1024
 """Longest note that the API accepts, in bytes."""
+
+_ALERT_FAULTS = frozenset({AlertsReason.INVALID_TEMPLATE, AlertsReason.INVALID_LABEL})
+"""What the author of a Check can mend; the rest is the cluster's."""
 
 _SEVERITY = {Verdict.UP: 0, Verdict.UNKNOWN: 1, Verdict.DEGRADED: 2, Verdict.DOWN: 3}
 
@@ -73,6 +76,32 @@ def admission_news(key: CheckKey, uid: str, before: CheckStatus | None, after: C
     )
 
 
+def alerts_news(key: CheckKey, uid: str, before: CheckStatus | None, after: CheckStatus) -> News | None:
+    """Say what is wrong with what the Check's spec says of alerts, if that is news.
+
+    Args:
+        key: the Check.
+        uid: its identity.
+        before: the status that was held.
+        after: the one that was just written.
+    """
+    told = find_condition(after.conditions, ConditionType.ALERTS_RENDERED)
+    earlier = find_condition(before.conditions, ConditionType.ALERTS_RENDERED) if before else None
+    if told is None or told.reason not in _ALERT_FAULTS:
+        return None
+    if earlier is not None and (earlier.reason, earlier.message) == (told.reason, told.message):
+        return None
+    return News(
+        key=key,
+        uid=uid,
+        warning=True,
+        reason=told.reason,
+        action="Validate",
+        note=told.message,
+        since=f"{told.last_transition_time}/{told.observed_generation}/{told.message}",
+    )
+
+
 def turn_news(key: CheckKey, uid: str, turn: VerdictTurn, *, locations: int) -> News | None:
     """Say that the verdict took a turn. That a new Check is found Up is no news.
 
@@ -114,8 +143,8 @@ def silence_news(key: CheckKey, uid: str, before: Verdict, after: CheckStatus) -
         before: the verdict until now.
         after: the status that was just written.
     """
-    judged = find_condition(after.conditions, ConditionType.READY)
-    if judged is None or judged.status != ConditionStatus.TRUE:
+    ready = find_condition(after.conditions, ConditionType.READY)
+    if ready is None or ready.reason not in PROBED:
         return None
     if (before, after.verdict) == (Verdict.UNKNOWN, Verdict.UP):
         return None

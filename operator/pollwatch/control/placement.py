@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from pollwatch.api.alert import AlertSpec
 from pollwatch.api.check import Check
 from pollwatch.compile.pool import PoolSettings
 from pollwatch.plan.checks import CheckKey
@@ -45,6 +46,10 @@ class Placement(Protocol):
 
 class OnePool:
     """All Checks are probed in one pool, whatever they name: the embedded data plane."""
+    def alert_of(self, key: CheckKey) -> AlertSpec | None:
+        """Give what the first pool of a Check says of alerts; it is compiled again when that changes."""
+        ...
+
 
     def __init__(self, settings: PoolSettings) -> None:
         self._placed = Placed(pools=(settings,))
@@ -58,3 +63,7 @@ class OnePool:
 
     def forget(self, _key: CheckKey) -> None:
         """Nothing is kept."""
+
+    def alert_of(self, _key: CheckKey) -> AlertSpec | None:
+        """Without a ProbePool nobody says anything."""
+        return None

@@ -65,6 +65,7 @@ class Reconciler:
         self._data_plane = data_plane
         self._want = want
         self._placement = placement
+        self._tell: list[Callable[[CheckKey], None]] = []
         self._metrics = metrics
         self._clock = clock
         self._plans = PoolPlans()
@@ -73,6 +74,10 @@ class Reconciler:
         self._stale.set()
         self._settled = asyncio.Event()
         self._log = structlog.get_logger("pollwatch.reconcile")
+
+    def subscribe(self, tell: Callable[[CheckKey], None]) -> None:
+        """Have a function called for each Check that was compiled, rejected or found gone."""
+        self._tell.append(tell)
 
     def count(self, reason: ReadyReason) -> int:
         """Count the Checks that are in that state."""
@@ -100,6 +105,8 @@ class Reconciler:
             started = self._clock.monotonic()
             try:
                 self._reconcile(key)
+                for tell in self._tell:
+                    tell(key)
             except Exception:  # noqa: BLE001 - logged with its traceback below
                 # A defect, but one Check's: the others go on.
                 self._metrics.reconcile_errors.inc()

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from pollwatch.control.alerting.outcomes import NO_ALERTS, Alerts, Silence
 from pollwatch.control.data_plane import DataPlane, Found
 from pollwatch.control.locations import Location
-from pollwatch.control.news import News, admission_news, known_news, silence_news, turn_news
+from pollwatch.control.news import News, admission_news, alerts_news, known_news, silence_news, turn_news
 from pollwatch.control.record import Record, VerdictTurn
 from pollwatch.control.status import Admission, desired_status, has_verdict
 from pollwatch.control.store import HeldCheck, Store
@@ -70,6 +71,7 @@ class Reporter:
         tell: Callable[[News], None],
         repeat: Callable[[News], None],
         clock: Clock,
+        alerts: Alerts = NO_ALERTS,
     ) -> None:
         """Wire it.
 
@@ -80,9 +82,11 @@ class Reporter:
             tell: called for what is news.
             repeat: called for what was news, and was told unless the one who should have died.
             clock: now.
+            alerts: knows what became of alert rules.
         """
         self._store = store
         self._data_plane = data_plane
+        self._alerts = alerts
         self._offer = offer
         self._tell = tell
         self._repeat = repeat
@@ -168,13 +172,15 @@ class Reporter:
             return None
         record = self._records.get(key)
         found = self._found_in_pools(key, check, decided) if decided.admission.planned else ()
-        if found is None and check.status is None:
+        alerts = self._alerts.outcome(key, uid=check.uid, generation=check.generation)
+        if (found is None and check.status is None) or alerts is Silence.WAIT:
             return None
         wanted = desired_status(
             decided.admission,
             found=found,
             quorum=decided.quorum,
             standing=record.standing if record is not None else None,
+            alerts=alerts,
             held=check.status,
             now=self._clock.time(),
         )
@@ -190,9 +196,12 @@ class Reporter:
 
     def written(self, key: CheckKey, write: StatusWrite) -> None:
         """Take in that a status was written: tell what in it was not told as it was found."""
-        told = admission_news(key, write.uid, write.before, write.after)
-        if told is not None:
-            self._tell(told)
+        for told in (
+            admission_news(key, write.uid, write.before, write.after),
+            alerts_news(key, write.uid, write.before, write.after),
+        ):
+            if told is not None:
+                self._tell(told)
         record = self._records.get(key)
         if write.standing is not None:
             before = write.standing.verdict
