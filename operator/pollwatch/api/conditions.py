@@ -10,6 +10,8 @@ class ConditionType(StrEnum):
     """The spec is valid, and all that it refers to is there and usable."""
     READY = "Ready"
     """The Check is being probed. `kubectl wait`, Argo CD and Flux read this one."""
+    ALERTS_RENDERED = "AlertsRendered"
+    """Its alert rules are where they are evaluated. Absent when the operator renders none."""
 
 
 class ConditionStatus(StrEnum):
@@ -54,3 +56,25 @@ class ReadyReason(StrEnum):
     """Accepted, and no worker of its ProbePool has it yet."""
     EGRESS_DENIED = "EgressDenied"
     """Every address that was found for the host is refused by the egress policy of the ProbePool."""
+    NOT_IN_ALL_POOLS = "NotInAllPools"
+    """It is probed, but not from all of the ProbePools that it names: one is gone, or does not admit it."""
+
+
+class AlertsReason(StrEnum):
+    """Why `AlertsRendered` is what it is. Only `Rendered` goes with status `True`."""
+
+    RENDERED = "Rendered"
+    DISABLED = "Disabled"
+    """`spec.alert.enabled` is false, on the Check, its ProbePool or by the operator's default."""
+    SUSPENDED = "Suspended"
+    """`spec.suspend` is true: there is nothing to alert on."""
+    INVALID_SPEC = "InvalidSpec"
+    """The spec cannot be read, so no rule can be made of it: `Accepted` says why."""
+    INVALID_TEMPLATE = "InvalidTemplate"
+    """An annotation is a template that Prometheus would not parse."""
+    INVALID_LABEL = "InvalidLabel"
+    """A label is one that Prometheus would refuse."""
+    NO_RULE_API = "NoRuleApi"
+    """The cluster knows neither PrometheusRules nor GrafanaAlertRuleGroups."""
+    REFUSED = "Refused"
+    """The API server, an admission webhook, a quota or Grafana does not take the rules."""

@@ -12,9 +12,11 @@ import click
 import structlog
 import uvloop
 
+from pollwatch.cli.alert_options import alert_options
 from pollwatch.cli.arguments import Network, Seconds
 from pollwatch.cli.installed_pool import read_installed_pool
 from pollwatch.cli.node import node_addresses
+from pollwatch.control.alerting.settings import AlertSettings
 from pollwatch.control.app import operate_embedded, operate_pools
 from pollwatch.control.credentials import CredentialsError
 from pollwatch.control.logs import logs_to
@@ -114,6 +116,7 @@ def _namespaces(names: tuple[str, ...]) -> tuple[str, ...]:
     metavar="SECONDS",
     help="How often everything is listed again, in case the watch missed something.",
 )
+@alert_options
 def command(  # noqa: PLR0913 - click passes each option by name
     *,
     embedded: bool,
@@ -128,6 +131,7 @@ def command(  # noqa: PLR0913 - click passes each option by name
     hosts_file: Path | None,
     kubeconfig: str | None,
     resync_period: float,
+    alerts: AlertSettings,
 ) -> None:
     """Run the operator on a Kubernetes cluster."""
     settings = Settings(
@@ -136,6 +140,7 @@ def command(  # noqa: PLR0913 - click passes each option by name
         kubeconfig=kubeconfig,
         resync_period=resync_period,
         default_pool=default_pool,
+        alerts=alerts,
     )
     if default_pool_owner is not None and default_pool_file is None:
         raise click.UsageError("--default-pool-owner goes with --default-pool-file")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pollwatch.control.alerting.settings import AlertSettings
 from pollwatch.plan.egress import IPNetwork
 from pollwatch.worker.process import MOST_PROBES
 
@@ -25,6 +26,8 @@ class Settings:
     """Seconds between re-lists."""
     default_pool: str = "default"
     """The pool of Checks that name none; embedded: of all of them."""
+    alerts: AlertSettings | None = None
+    """`None`: no alert rules are written, and none are looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pollwatch.api.conditions import AcceptedReason, ConditionStatus, ConditionType, ReadyReason
-from pollwatch.control.conditions import Condition, merge_conditions, read_condition, rfc3339, rfc3339_micro
+from pollwatch.api.conditions import AcceptedReason, AlertsReason, ConditionStatus, ConditionType, ReadyReason
+from pollwatch.control.alerting.outcomes import Outcome, Silence
+from pollwatch.control.conditions import (
+    Condition,
+    find_condition,
+    merge_conditions,
+    read_condition,
+    rfc3339,
+    rfc3339_micro,
+)
 from pollwatch.control.locations import Location, locations_document, overall, read_locations
 from pollwatch.plan.samples import Reason
 from pollwatch.plan.states import CheckState, Verdict
@@ -115,6 +123,7 @@ def desired_status(
     held: CheckStatus | None,
     now: float,
 ) -> CheckStatus:
+    alerts: Outcome | Silence = Silence.OFF,
     """Work out the status that a Check should have.
 
     Args:
@@ -126,14 +135,15 @@ def desired_status(
         held: the status that the API server holds.
         now: Unix seconds.
 
+        alerts: what became of its alert rules.
     Returns:
         The status; equal to `held` when there is nothing to write.
     """
     if found is None and not admission.planned:
         found = ()
-    conditions = merge_conditions(
-        held.conditions if held else (), _conditions(_as_found(admission, found or ()), now)
-    )
+    before = held.conditions if held else ()
+    wanted = _conditions(_as_found(admission, found or ()), now)
+    conditions = merge_conditions(before, (*wanted, *_alerts_rendered(alerts, admission, before, now)))
     if held is not None and (found is None or _keeps_verdict(admission)):
         return CheckStatus(
             observed_generation=admission.generation,
@@ -211,6 +221,20 @@ def _condition(
     admission: Admission,
     now: float,
 ) -> Condition:
+def _alerts_rendered(
+    alerts: Outcome | Silence, admission: Admission, before: tuple[Condition, ...], now: float
+) -> tuple[Condition, ...]:
+    if isinstance(alerts, Outcome):
+        rendered = alerts.reason is AlertsReason.RENDERED
+        return (
+            _condition(
+                ConditionType.ALERTS_RENDERED, rendered, alerts.reason, alerts.message, admission, now
+            ),
+        )
+    told = find_condition(before, ConditionType.ALERTS_RENDERED)
+    return () if told is None or alerts is Silence.OFF else (told,)
+
+
     return Condition(
         type=condition_type.value,
         status=(ConditionStatus.TRUE if status else ConditionStatus.FALSE).value,

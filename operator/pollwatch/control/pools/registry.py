@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pollwatch.api.alert import AlertSpec
 from pollwatch.api.check import Check
 from pollwatch.api.conditions import AcceptedReason
 from pollwatch.api.pool import ProbePool, parse_pool
@@ -158,6 +159,12 @@ class Pools:
         for name in self._placed.pop(key, ()):
             _discard(self._users, name, key)
         if names:
+    def alert_of(self, key: CheckKey) -> AlertSpec | None:
+        """Give what the first pool of a Check says of alerts."""
+        first, *_ = self._placed.get(key, ("",))
+        held = self._pools.get(first)
+        return None if held is None or held.pool is None else held.pool.spec.alert
+
             self._placed[key] = names
             self._of_namespace[key.namespace].add(key)
             for name in names:
@@ -193,7 +200,7 @@ class Pools:
         held.status = document.get("status") or {}
         if held.generation != metadata["generation"]:
             held.generation = metadata["generation"]
-            admitted = None if held.pool is None else held.pool.spec.allowed_namespaces
+            before = _of_placement(held.pool)
             try:
                 held.pool = parse_pool(
                     {"apiVersion": PROBE_POOLS.api_version, "kind": PROBE_POOLS.kind, **document}
@@ -201,7 +208,7 @@ class Pools:
                 held.problems = ()
             except Invalid as error:
                 held.problems = error.problems
-            if held.pool is not None and held.pool.spec.allowed_namespaces != admitted:
+            if _of_placement(held.pool) != before:
                 self._recompile_all(self._users[name])
             self._settle(name, held)
             self._changed(name)
@@ -256,6 +263,11 @@ def _admits(held: HeldPool, labels: Mapping[str, str]) -> bool:
     if held.pool is None:
         return False
     selector = held.pool.spec.allowed_namespaces
+def _of_placement(pool: ProbePool | None) -> object:
+    """What of a pool is asked for when a Check is placed, beside what it is compiled with."""
+    return (pool.spec.allowed_namespaces, pool.spec.alert) if pool is not None else (None, None)
+
+
     return selector is None or selector.selects(labels)
 
 

@@ -1,0 +1,73 @@
+"""Keeps the objects that tell Prometheus Operator how to scrape Pollwatch."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from pollwatch.control.alerting.apis import MONITORS
+from pollwatch.control.alerting.keeper import Keeper
+from pollwatch.control.alerting.lookout import Lookout
+from pollwatch.control.alerting.monitors import Document
+from pollwatch.control.cluster import ClusterError, RefusedError, Resource
+from pollwatch.control.follower import name_of
+
+
+class Scraping:
+    """Keeps monitors. They are no Check's: what goes wrong is logged, once."""
+
+    def __init__(
+        self,
+        *,
+        namespace: str,
+        wanted: Sequence[tuple[Resource, Document]],
+        keeper: Keeper,
+        lookout: Lookout,
+    ) -> None:
+        """Wire it.
+
+        Args:
+            namespace: where Pollwatch runs.
+            wanted: what there is to be; other monitors of ours are deleted.
+            keeper: applies and deletes.
+            lookout: knows what the API server knows.
+        """
+        self._namespace = namespace
+        self._wanted = wanted
+        self._keeper = keeper
+        self._lookout = lookout
+        self._told: dict[str, str] = {}
+        self._log = structlog.get_logger("pollwatch.alerting")
+
+    async def tend(self) -> ClusterError | None:
+        """Bring the monitors to what is wanted; return what kept us from it for now."""
+        failure: ClusterError | None = None
+        for resource, document in self._wanted:
+            if not self._lookout.can_reach(resource, self._namespace):
+                continue
+            what = f"{resource.kind} {document['metadata']['name']}"
+            try:
+                await self._keeper.keep(resource, document)
+            except RefusedError as error:
+                self._tell(what, str(error))
+            except ClusterError as error:
+                failure = error
+            else:
+                self._tell(what, "")
+        try:
+            await self._drop_others()
+        except ClusterError as error:
+            failure = error
+        return failure
+
+    async def _drop_others(self) -> None:
+        wanted = {(resource, name_of(document)) for resource, document in self._wanted}
+        for resource in MONITORS:
+            for name in self._keeper.names(resource, self._namespace):
+                if (resource, name) not in wanted:
+                    await self._keeper.drop(resource, name)
+
+    def _tell(self, what: str, trouble: str) -> None:
+        if self._told.get(what, "") != trouble:
+            self._told[what] = trouble
+            if trouble:
+                self._log.warning("Pollwatch is not scraped by way of an object", object=what, error=trouble)

@@ -1,0 +1,235 @@
+"""Brings the objects of one namespace to what its Checks ask for, and says what became of each Check."""
+
+import json
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+
+import structlog
+
+from pollwatch.alerting.model import RuleGroup
+from pollwatch.api.alert import AlertSpec
+from pollwatch.api.conditions import AlertsReason
+from pollwatch.control.alerting.apis import RULE_KINDS, RuleApi
+from pollwatch.control.alerting.keeper import Keeper, ObjectKey
+from pollwatch.control.alerting.layout import MOST_BYTES, object_name, shard_of_object
+from pollwatch.control.alerting.lookout import Access, Lookout
+from pollwatch.control.alerting.namespaces import NamespaceRules, Shard, Version
+from pollwatch.control.alerting.outcomes import Outcome, Outcomes
+from pollwatch.control.alerting.rendering import Renderer, rules_of
+from pollwatch.control.cluster import RefusedError
+from pollwatch.control.follower import name_of
+from pollwatch.control.store import Store
+from pollwatch.plan.checks import CheckKey
+from pollwatch.worker.slices import Slices
+
+NO_RULE_API = Outcome(
+    AlertsReason.NO_RULE_API,
+    "No alert rule: the cluster knows neither PrometheusRules nor GrafanaAlertRuleGroups. Once Prometheus"
+    " Operator or grafana-operator is installed, they are made; without, `pollwatch rules` writes files.",
+)
+
+REMEDY = "kubectl apply -f manifests/rbac/alerts/ grants it"
+
+_TRANSIENT = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
+)
+
+
+class Scribe:
+    """Writes the rules of namespaces. Belongs to one event loop, and to the time that we lead."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        pool_alert: Callable[[CheckKey], AlertSpec | None],
+        renderer: Renderer,
+        apis: Sequence[RuleApi],
+        keeper: Keeper,
+        lookout: Lookout,
+        outcomes: Outcomes,
+    ) -> None:
+        """Wire it.
+
+        Args:
+            store: the Checks.
+            pool_alert: gives what the pool of a Check says of alerts.
+            renderer: makes rules.
+            apis: where rules are to be put; what is found in others is deleted.
+            keeper: applies and deletes.
+            lookout: knows what the API server knows.
+            outcomes: is told what became of each Check.
+        """
+        self._store = store
+        self._pool_alert = pool_alert
+        self._renderer = renderer
+        self._apis = apis
+        self._keeper = keeper
+        self._lookout = lookout
+        self._outcomes = outcomes
+        self._log = structlog.get_logger("pollwatch.alerting")
+
+    async def attend(self, namespace: str, rules: NamespaceRules, slices: Slices) -> bool:
+        """Bring about what the Checks of a namespace ask for; return whether all of it was taken.
+
+        Raises:
+            ClusterError: some of it could not be done now.
+        """
+        access = {api: self._lookout.access(api, namespace) for api in self._apis}
+        if Access.UNKNOWN in access.values():
+            # When it is known, everything is looked at.
+            return True
+        if self._apis and all(one is Access.ABSENT for one in access.values()):
+            self._tell_absent(namespace, rules)
+            return True
+        open_apis = [api for api, one in access.items() if one is Access.OPEN]
+        rules.spread(held=self._held_shards(namespace, open_apis))
+        number = 0
+        while number < len(rules.shards):
+            shard = rules.shards[number]
+            number += 1
+            if not shard.stale:
+                continue
+            if await self._write(namespace, number - 1, shard, open_apis, slices):
+                self.tell(namespace, shard)
+            else:
+                rules.grow()
+                number = 0
+        await self._tidy(namespace, rules)
+        return not any(shard.refused for shard in rules.shards)
+
+    def tell(self, namespace: str, shard: Shard) -> None:
+        """Say of each Check of a shard what became of its rules."""
+        keys = {api: shard.objects.get(api, ()) for api in self._apis}
+        standings = {
+            api: [self._keeper.standing(resource, name) for resource, name in keys[api]] for api in keys
+        }
+        problems, places, waits = [], [], []
+        for api in self._apis:
+            denial = self._lookout.denial(api, namespace)
+            problem = shard.refused.get(api) or (denial and _in_words(api.rules.kind, denial))
+            of_status = [one.problem for one in standings[api] if one.problem]
+            if problem or of_status:
+                problems.append(problem or f"{api.rules.kind}: {'; '.join(of_status)}")
+            elif keys[api]:
+                waiting = [one.waiting for one in standings[api] if one.waiting]
+                waits += [f"{api.rules.kind}: {one}" for one in waiting[:1]]
+                if not waiting:
+                    resource, name = keys[api][-1]
+                    places.append(f"{resource.kind} {name.name}")
+        self._log_trouble(namespace, shard, "; ".join(problems))
+        for check, version in shard.rendered.items():
+            outcome = _outcome(problems, places, waits, fault=shard.faults.get(check, ""))
+            key = CheckKey(namespace, check)
+            self._outcomes.put(key, uid=version.uid, generation=version.generation, outcome=outcome)
+
+    async def _write(
+        self, namespace: str, number: int, shard: Shard, apis: Sequence[RuleApi], slices: Slices
+    ) -> bool:
+        """Render a shard and apply it; return whether it fits into an object."""
+        shard.stale = False
+        try:
+            groups = await self._render(namespace, shard, slices)
+            shard.rules = sum(len(group.rules) for group in groups)
+            for api in apis:
+                documents = (
+                    self._renderer.documents(api, namespace, object_name(number), groups) if groups else ()
+                )
+                if len(groups) > 1 and any(_size(document) > MOST_BYTES for _, document in documents):
+                    return False
+                await slices.breathe()
+                shard.objects[api] = tuple((resource, name_of(document)) for resource, document in documents)
+                shard.refused.pop(api, None)
+                for resource, document in documents:
+                    try:
+                        await self._keeper.keep(resource, document)
+                    except RefusedError as error:
+                        if error.code in _TRANSIENT or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                            raise
+                        shard.refused[api] = _in_words(
+                            f"{resource.kind} {name_of(document).name}", str(error)
+                        )
+                        shard.stale = True
+                        break
+        except BaseException:
+            shard.stale = True
+            raise
+        for api in shard.objects.keys() - set(apis):
+            del shard.objects[api]
+        return True
+
+    async def _render(self, namespace: str, shard: Shard, slices: Slices) -> list[RuleGroup]:
+        groups: list[RuleGroup] = []
+        shard.rendered, shard.faults = {}, {}
+        for name in sorted(shard.checks):
+            key = CheckKey(namespace, name)
+            held = self._store.checks.get(key)
+            if held is None:
+                continue
+            made = rules_of(held.document, self._pool_alert(key), self._renderer)
+            if isinstance(made, Outcome):
+                self._outcomes.put(key, uid=held.uid, generation=held.generation, outcome=made)
+            elif made.group is not None:
+                groups.append(made.group)
+                shard.rendered[name] = Version(held.uid, held.generation)
+                if made.problems:
+                    shard.faults[name] = "; ".join(map(str, made.problems))
+            await slices.breathe()
+        return groups
+
+    async def _tidy(self, namespace: str, rules: NamespaceRules) -> None:
+        """Delete what no Check asks for."""
+        wanted: set[ObjectKey] = {
+            key for shard in rules.shards for keys in shard.objects.values() for key in keys
+        }
+        # Rules before the folder that they are in.
+        for resource in reversed(RULE_KINDS):
+            for name in self._keeper.names(resource, namespace):
+                if (resource, name) not in wanted and self._lookout.can_reach(resource, namespace):
+                    await self._keeper.drop(resource, name)
+
+    def _tell_absent(self, namespace: str, rules: NamespaceRules) -> None:
+        for shard in rules.shards:
+            shard.stale = False
+            shard.rules = 0
+            for name in shard.checks:
+                key = CheckKey(namespace, name)
+                held = self._store.checks.get(key)
+                if held is not None:
+                    self._outcomes.put(key, uid=held.uid, generation=held.generation, outcome=NO_RULE_API)
+
+    def _held_shards(self, namespace: str, apis: Sequence[RuleApi]) -> int:
+        names = [name.name for api in apis for name in self._keeper.names(api.rules, namespace)]
+        numbers = [number for number in map(shard_of_object, names) if number is not None]
+        return max(numbers, default=0) + 1
+
+    def _log_trouble(self, namespace: str, shard: Shard, trouble: str) -> None:
+        if trouble == shard.told:
+            return
+        shard.told = trouble
+        if trouble:
+            self._log.warning("alert rules are not in force", namespace=namespace, error=trouble)
+        else:
+            self._log.info("alert rules are in force again", namespace=namespace)
+
+
+def _outcome(problems: Sequence[str], places: Sequence[str], waits: Sequence[str], *, fault: str) -> Outcome:
+    if problems:
+        elsewhere = f" In force: {' and '.join(places)}." if places else ""
+        return Outcome(AlertsReason.REFUSED, f"{'; '.join(problems)}.{elsewhere}")
+    if fault:
+        return Outcome(AlertsReason.INVALID_TEMPLATE, f"{fault}. The alerts are there without it.")
+    if places:
+        also = "".join(f" Waiting: {one}." for one in waits)
+        return Outcome(AlertsReason.RENDERED, f"In {' and '.join(places)}.{also}")
+    return Outcome(AlertsReason.REFUSED, f"{'; '.join(waits)}.")
+
+
+def _in_words(what: str, refusal: str) -> str:
+    """Say what was refused, and who can mend it where it is a right that is missing."""
+    missing = f" ({REMEDY})" if "is forbidden: User" in refusal else ""
+    return f"{what}: {refusal}{missing}"
+
+
+def _size(document: object) -> int:
+    return len(json.dumps(document, separators=(",", ":")))
