@@ -13,7 +13,7 @@ from pollwatch.api.conditions import AlertsReason, ConditionStatus, ConditionTyp
 from pollwatch.control.cluster import CHECKS
 from pollwatch.control.conditions import find_condition, rfc3339_micro
 from pollwatch.control.record import VerdictTurn
-from pollwatch.control.status import CheckStatus
+from pollwatch.control.status import PROBED, CheckStatus
 from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.states import CheckState, Verdict
 

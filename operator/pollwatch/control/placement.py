@@ -5,6 +5,7 @@ from typing import Protocol
 
 from pollwatch.api.alert import AlertSpec
 from pollwatch.api.check import Check
+from pollwatch.api.problems import Problem
 from pollwatch.compile.pool import PoolSettings
 from pollwatch.plan.checks import CheckKey
 
@@ -17,6 +18,8 @@ class Placed:
     """At least one, in the order in which the Check names them."""
     idle: tuple[str, ...] = ()
     """Names of those without any worker that is ready."""
+    problems: tuple[Problem, ...] = ()
+    """Why it is not probed in the others that it names."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -35,7 +38,7 @@ class Placement(Protocol):
         """Say where a Check is probed, and have it compiled again when that changes.
 
         Raises:
-            Rejected: a pool that it names does not exist or does not admit its namespace.
+            Rejected: none of the pools that it names exists and admits its namespace.
         """
         ...
 
@@ -43,13 +46,13 @@ class Placement(Protocol):
         """Drop a Check that is gone, or is not valid."""
         ...
 
-
-class OnePool:
-    """All Checks are probed in one pool, whatever they name: the embedded data plane."""
     def alert_of(self, key: CheckKey) -> AlertSpec | None:
         """Give what the first pool of a Check says of alerts; it is compiled again when that changes."""
         ...
 
+
+class OnePool:
+    """All Checks are probed in one pool, whatever they name: the embedded data plane."""
 
     def __init__(self, settings: PoolSettings) -> None:
         self._placed = Placed(pools=(settings,))

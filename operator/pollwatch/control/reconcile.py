@@ -211,7 +211,9 @@ class Reconciler:
         ]
         if idle:
             sentences.append(idle[0].upper() + idle[1:])
-        return ReadyReason.PROBING, " ".join(sentences)
+        if not placed.problems:
+            return ReadyReason.PROBING, " ".join(sentences)
+        return ReadyReason.NOT_IN_ALL_POOLS, " ".join([_only_in(check, placed), *sentences])
 
     def _reject(self, key: CheckKey, held: HeldCheck, problems: tuple[Problem, ...]) -> None:
         self._unplan(key)
@@ -236,3 +238,14 @@ class Reconciler:
     def _unplan(self, key: CheckKey) -> None:
         if self._plans.put(key, ()):
             self._stale.set()
+
+
+def _only_in(check: Check, placed: Placed) -> str:
+    """Say where a Check is probed that is not in all the pools that it names, and what follows."""
+    needed = check.spec.needed_for_down
+    judged = (
+        f" As {needed} pools have to find it Down for it to be Down, it is Degraded at worst."
+        if len(placed.pools) < needed
+        else ""
+    )
+    return f"Only in ProbePool {' and '.join(placed.names)}: {'; '.join(map(str, placed.problems))}.{judged}"

@@ -21,6 +21,9 @@ from pollwatch.plan.states import CheckState, Verdict
 MAX_MESSAGE = 1024
 """Longest message of a condition, in characters."""
 
+PROBED = frozenset({ReadyReason.PROBING, ReadyReason.NOT_IN_ALL_POOLS})
+"""Reasons of `Ready` of a Check that a worker has."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckStatus:
@@ -98,7 +101,7 @@ class Admission:
     @property
     def probed(self) -> bool:
         """Whether a worker has the Check."""
-        return self.ready is ReadyReason.PROBING
+        return self.ready in PROBED
 
     @property
     def planned(self) -> bool:
@@ -120,10 +123,10 @@ def desired_status(
     found: tuple[Location, ...] | None,
     quorum: int = 1,
     standing: Standing | None = None,
+    alerts: Outcome | Silence = Silence.OFF,
     held: CheckStatus | None,
     now: float,
 ) -> CheckStatus:
-    alerts: Outcome | Silence = Silence.OFF,
     """Work out the status that a Check should have.
 
     Args:
@@ -132,10 +135,10 @@ def desired_status(
             Until then, what is held stays true, so that a restart of the operator is no transition.
         quorum: in how many pools it has to be Down to be it.
         standing: the last verdict that is known to have begun; `None`: the one that is held.
+        alerts: what became of its alert rules.
         held: the status that the API server holds.
         now: Unix seconds.
 
-        alerts: what became of its alert rules.
     Returns:
         The status; equal to `held` when there is nothing to write.
     """
@@ -208,19 +211,16 @@ def _conditions(admission: Admission, now: float) -> tuple[Condition, ...]:
             ConditionType.ACCEPTED, accepted, admission.accepted, admission.accepted_message, admission, now
         ),
         _condition(
-            ConditionType.READY, admission.probed, admission.ready, admission.ready_message, admission, now
+            ConditionType.READY,
+            admission.ready is ReadyReason.PROBING,
+            admission.ready,
+            admission.ready_message,
+            admission,
+            now,
         ),
     )
 
 
-def _condition(
-    condition_type: ConditionType,
-    status: bool,  # noqa: FBT001 - the condition's own status
-    reason: str,
-    message: str,
-    admission: Admission,
-    now: float,
-) -> Condition:
 def _alerts_rendered(
     alerts: Outcome | Silence, admission: Admission, before: tuple[Condition, ...], now: float
 ) -> tuple[Condition, ...]:
@@ -235,6 +235,14 @@ def _alerts_rendered(
     return () if told is None or alerts is Silence.OFF else (told,)
 
 
+def _condition(
+    condition_type: ConditionType,
+    status: bool,  # noqa: FBT001 - the condition's own status
+    reason: str,
+    message: str,
+    admission: Admission,
+    now: float,
+) -> Condition:
     return Condition(
         type=condition_type.value,
         status=(ConditionStatus.TRUE if status else ConditionStatus.FALSE).value,

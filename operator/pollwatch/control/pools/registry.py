@@ -124,7 +124,7 @@ class Pools:
         """Say where a Check is probed.
 
         Raises:
-            Rejected: a pool that it names does not exist or does not admit its namespace.
+            Rejected: none of the pools that it names exists and admits its namespace.
         """
         names = check.spec.pool_names(self._default)
         self._index(check.key, names)
@@ -147,24 +147,28 @@ class Pools:
                 )
             else:
                 found.append(held.settings)
-        if problems:
+        if not found:
             raise Rejected(problems)
-        return Placed(pools=tuple(found), idle=tuple(name for name in names if self._pools[name].idle))
+        return Placed(
+            pools=tuple(found),
+            idle=tuple(pool.name for pool in found if self._pools[pool.name].idle),
+            problems=tuple(problems),
+        )
 
     def forget(self, key: CheckKey) -> None:
         """Drop a Check that is gone."""
         self._index(key, ())
 
-    def _index(self, key: CheckKey, names: tuple[str, ...]) -> None:
-        for name in self._placed.pop(key, ()):
-            _discard(self._users, name, key)
-        if names:
     def alert_of(self, key: CheckKey) -> AlertSpec | None:
         """Give what the first pool of a Check says of alerts."""
         first, *_ = self._placed.get(key, ("",))
         held = self._pools.get(first)
         return None if held is None or held.pool is None else held.pool.spec.alert
 
+    def _index(self, key: CheckKey, names: tuple[str, ...]) -> None:
+        for name in self._placed.pop(key, ()):
+            _discard(self._users, name, key)
+        if names:
             self._placed[key] = names
             self._of_namespace[key.namespace].add(key)
             for name in names:
@@ -259,15 +263,15 @@ def _discard(index: dict[str, set[CheckKey]], name: str, key: CheckKey) -> None:
         del index[name]
 
 
-def _admits(held: HeldPool, labels: Mapping[str, str]) -> bool:
-    if held.pool is None:
-        return False
-    selector = held.pool.spec.allowed_namespaces
 def _of_placement(pool: ProbePool | None) -> object:
     """What of a pool is asked for when a Check is placed, beside what it is compiled with."""
     return (pool.spec.allowed_namespaces, pool.spec.alert) if pool is not None else (None, None)
 
 
+def _admits(held: HeldPool, labels: Mapping[str, str]) -> bool:
+    if held.pool is None:
+        return False
+    selector = held.pool.spec.allowed_namespaces
     return selector is None or selector.selects(labels)
 
 
