@@ -105,7 +105,7 @@ def test_checks_have_a_short_name_and_are_in_the_category_pollwatch(control_plan
     assert "checks/status" in known
 
 
-def test_kubectl_get_shows_verdict_targets_and_since_when_and_address_and_reason_when_asked_for_more(
+def test_kubectl_get_shows_verdict_targets_and_since_when_and_all_reasons_when_asked_for_more(
     control_plane: ControlPlane, namespace: str
 ) -> None:
     checks = f"{API}/namespaces/{namespace}/checks"
@@ -118,6 +118,16 @@ def test_kubectl_get_shows_verdict_targets_and_since_when_and_address_and_reason
         "targets": {"total": 3, "up": 2, "summary": "2/3"},
         "address": "192.0.2.7",
         "reason": "UnexpectedStatus",
+        "conditions": [
+            {
+                "type": kind,
+                "status": "False",
+                "reason": reason,
+                "message": "no",
+                "lastTransitionTime": "2016-11-09T01:00:00Z",
+            }
+            for kind, reason in (("Accepted", "SecretNotFound"), ("Ready", "NotAccepted"))
+        ],
     }
     control_plane.admin.patch(f"{checks}/front-page/status", {"status": status})
 
@@ -131,11 +141,14 @@ def test_kubectl_get_shows_verdict_targets_and_since_when_and_address_and_reason
         ("Age", 0),
         ("Address", 1),
         ("Reason", 1),
+        ("Accepted", 1),
+        ("Ready", 1),
     ]
     (row,) = table["rows"]
     shown = dict(zip([name for name, _ in columns], row["cells"], strict=True))
     assert (shown["Name"], shown["Verdict"], shown["Targets"]) == ("front-page", "Degraded", "2/3")
     assert (shown["Address"], shown["Reason"]) == ("192.0.2.7", "UnexpectedStatus")
+    assert (shown["Accepted"], shown["Ready"]) == ("SecretNotFound", "NotAccepted")
     assert shown["Since"].endswith("y")  # years: the API server counts from the time in the status
 
 

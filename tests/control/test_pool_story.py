@@ -1,5 +1,7 @@
 """From a ProbePool and a Check to a verdict: operator and workers as processes, a real API server."""
 
+import time
+
 from tests.cluster.processes.local_node import LocalNode
 from tests.cluster.waiting import wait_until
 from tests.control.conftest import EXAMPLE_HOST, Checks, StartOperator
@@ -165,6 +167,39 @@ def test_what_fails_from_one_location_only_is_degraded_and_says_from_where(
     checks.wait_verdict("front-page", "Down")
     counted.answer(200, "/")
     checks.wait_verdict("front-page", "Up")
+
+
+def test_a_check_in_two_pools_of_which_one_is_deleted_goes_on_in_the_other_and_says_so(
+    start_pooled: StartOperator, pools: Pools, checks: Checks, counted: CountingSite
+) -> None:
+    for pool in ("east", "west"):
+        pools.create(pool)
+    checks.create("front-page", pools=["east", "west"], quorum=1, http={"url": counted.url("/")})
+    start_pooled()
+    checks.wait_verdict("front-page", "Up")
+    for pool in ("east", "west"):
+        pools.wait_ready(pool)
+    begin = counted.times("/")[-1]
+    pools.delete("west")
+    condition = checks.wait_reason("front-page", "Ready", "NotInAllPools")
+    assert (condition["status"], checks.condition("front-page", "Accepted")["status"]) == ("False", "True")
+    assert "there is no ProbePool west" in condition["message"]
+    wait_until(lambda: pools.made("west") == [], what="the workers in west to go")
+    since = time.monotonic()
+    wait_until(lambda: len(counted.times("/", since=since)) > 3, what="probes from east alone")
+    times = counted.times("/")
+    assert longest_gap(times, begin=begin, end=times[-1]) <= 2.25
+    assert checks.events("front-page") == []
+    counted.answer(500, "/")
+    status = checks.wait_verdict("front-page", "Down")
+    assert status["targets"]["summary"] == "0/1"
+    pools.create("west")
+    checks.wait_reason("front-page", "Ready", "Probing")
+    wait_until(
+        lambda: len(checks.get("front-page")["status"].get("locations", ())) == 2,
+        what="both locations to be told of again",
+    )
+    assert [event["reason"] for event in checks.events("front-page")] == ["Down"]
 
 
 def test_a_pool_that_is_deleted_leaves_nothing_and_its_checks_keep_their_last_status_and_say_so(

@@ -187,6 +187,45 @@ def test_a_check_whose_pool_goes_says_so_and_is_planned_again_when_it_comes_back
     play(steps)
 
 
+def test_a_check_of_two_pools_goes_on_in_the_one_that_is_left_and_says_so_until_both_are_there() -> None:
+    async def steps(bench: Bench) -> None:
+        for name in ("east", "west"):
+            bench.pool(name)
+        bench.check(pools=["east", "west"])
+        await asyncio.sleep(1)
+        assert bench.admission().ready is ReadyReason.PROBING
+        told = list(bench.plane.changes)
+        bench.pools.gone(ObjectName("", "west"), uid="west")
+        await asyncio.sleep(1)
+        assert bench.plane.changes[len(told) :] == [("west", KEY)]
+        assert bench.planned() == {"east": ["front-page"]}
+        admission = bench.admission()
+        assert admission.accepted is AcceptedReason.ACCEPTED
+        assert admission.ready is ReadyReason.NOT_IN_ALL_POOLS
+        assert admission.ready_message.startswith(
+            "Only in ProbePool east: spec.pools[1]: there is no ProbePool west: name one of those of"
+        )
+        assert "As 2 pools have to find it Down for it to be Down" in admission.ready_message
+        assert admission.ready_message.endswith("Probed every 30 s.")
+        bench.pool("west")
+        await asyncio.sleep(1)
+        assert bench.admission().ready is ReadyReason.PROBING
+        assert bench.planned() == {"east": ["front-page"], "west": ["front-page"]}
+
+    play(steps)
+
+
+def test_a_check_whose_one_vote_is_enough_is_not_said_to_be_degraded_at_worst() -> None:
+    async def steps(bench: Bench) -> None:
+        bench.pool("east")
+        bench.check(pools=["east", "west"], quorum=1)
+        await asyncio.sleep(1)
+        assert bench.admission().ready is ReadyReason.NOT_IN_ALL_POOLS
+        assert "Degraded" not in bench.admission().ready_message
+
+    play(steps)
+
+
 def test_a_target_that_the_egress_policy_refuses_is_planned_nowhere() -> None:
     async def steps(bench: Bench) -> None:
         bench.pool("east")

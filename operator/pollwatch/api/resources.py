@@ -48,6 +48,20 @@ CHECK = Resource(
             "description": "Why it failed.",
             "priority": 1,
         },
+        {
+            "name": "Accepted",
+            "type": "string",
+            "jsonPath": '.status.conditions[?(@.type=="Accepted")].reason',
+            "description": "Accepted, or why the spec cannot be carried out.",
+            "priority": 1,
+        },
+        {
+            "name": "Ready",
+            "type": "string",
+            "jsonPath": '.status.conditions[?(@.type=="Ready")].reason',
+            "description": "Probing, or why it is not probed, or not everywhere.",
+            "priority": 1,
+        },
     ),
 )
 

@@ -79,13 +79,32 @@ def test_a_check_may_name_one_pool_or_several(bench: Bench) -> None:
 
 
 def test_a_pool_that_is_not_there_is_named_with_the_field_that_names_it(bench: Bench) -> None:
-    bench.pools.seen(pool_document("east"))
-    reason, message = bench.refusal(check(pools=["east", "west"]))
+    reason, message = bench.refusal(check(pool="west"))
     assert reason is AcceptedReason.POOL_NOT_FOUND
-    assert message.startswith("spec.pools[1]: there is no ProbePool west:")
+    assert message.startswith("spec.pool: there is no ProbePool west:")
     reason, message = bench.refusal(check())
     assert reason is AcceptedReason.POOL_NOT_FOUND
     assert "the operator's default" in message
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        (None, AcceptedReason.POOL_NOT_FOUND),
+        ({"allowedNamespaces": WEB}, AcceptedReason.NAMESPACE_NOT_ADMITTED),
+    ],
+    ids=["is gone", "does not admit the namespace"],
+)
+def test_of_several_pools_one_that_has_a_place_is_enough_and_what_is_wrong_with_the_others_is_said(
+    bench: Bench, spec: dict[str, Any] | None, reason: AcceptedReason
+) -> None:
+    bench.pools.seen(pool_document("east"))
+    if spec is not None:
+        bench.pools.seen(pool_document("west", **spec))
+    placed = bench.pools.place(check(pools=["east", "west"]))
+    assert placed.names == ("east",)
+    (problem,) = placed.problems
+    assert (problem.path, problem.reason) == ("spec.pools[1]", reason)
 
 
 def test_a_namespace_that_a_pool_does_not_admit_is_refused_until_it_is_labelled(bench: Bench) -> None:
