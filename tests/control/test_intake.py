@@ -4,12 +4,14 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from pollwatch.compile.references import Reference
 from pollwatch.control.cluster import CHECKS, PROBE_POOLS, SECRETS, Cluster, ClusterError, Resource
-from pollwatch.control.follower import Follower
+from pollwatch.control.follower import Follower, ObjectName, name_of
 from pollwatch.control.inbox import Change, Inbox
 from pollwatch.control.intake import Intake
 from pollwatch.control.metrics import ControlMetrics
@@ -216,3 +218,75 @@ async def test_the_inbox_takes_from_another_thread_all_there_is_in_its_order() -
                 taken.append(change.document["metadata"]["name"])
     thread.join()
     assert taken == [str(number) for number in range(count)]
+
+
+class Fragile:
+    """Holds ProbePools, and meets a defect at each one of a certain name."""
+
+    namespaces = (None,)
+
+    def __init__(self, breaks_at: str) -> None:
+        self.uids: dict[ObjectName, str] = {}
+        self.breaks_at = breaks_at
+        self.was_listed = False
+
+    def held(self) -> Mapping[ObjectName, str]:
+        return dict(self.uids)
+
+    def seen(self, document: Mapping[str, Any]) -> None:
+        if document["metadata"]["name"] == self.breaks_at:
+            raise ZeroDivisionError("a defect")
+        self.uids[name_of(document)] = document["metadata"]["uid"]
+
+    def gone(self, name: ObjectName, *, uid: str) -> bool:
+        if name.name == self.breaks_at:
+            raise ZeroDivisionError("a defect")
+        return self.uids.pop(name, None) == uid
+
+    def listed(self) -> None:
+        self.was_listed = True
+
+    def names(self) -> list[str]:
+        return sorted(name.name for name in self.uids)
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"metadata": {"name": name, "uid": f"uid-of-{name}", "resourceVersion": "1"}}
+
+
+POOL_LIST = "/apis/pollwatch.dev/v1alpha1/probepools?limit=200"
+
+
+async def test_an_object_at_which_our_code_breaks_stops_neither_the_watch_nor_the_list() -> None:
+    metrics, fragile = ControlMetrics(), Fragile("broken")
+    async with scripted_cluster(metrics) as (cluster, site):
+        bench = Bench(cluster, site, metrics, followers={PROBE_POOLS: fragile})
+        with capture_logs() as logs:
+            await bench.see(
+                *(Change(resource=PROBE_POOLS, document=named(name)) for name in ("a", "broken", "gone"))
+            )
+            assert fragile.names() == ["a", "gone"]
+            site.answers[POOL_LIST] = page(named("broken"), named("b"))
+            site.answers[LIST] = page(check_document("front-page"))
+            await bench.resync.once()
+        assert fragile.names() == ["b"]
+        assert fragile.was_listed
+        assert bench.names == ["front-page"]
+        told = [(entry["kind"], entry["name"]) for entry in logs if entry["log_level"] == "error"]
+        assert told == [("ProbePool", "broken")] * 2
+        assert sample(metrics, "pollwatch_operator_reconcile_errors_total") == 2
+        assert sample(metrics, "pollwatch_operator_resyncs_total", outcome="succeeded") == 1
+
+
+async def test_nor_does_one_that_cannot_be_taken_away() -> None:
+    metrics, fragile = ControlMetrics(), Fragile("")
+    async with scripted_cluster(metrics) as (cluster, site):
+        bench = Bench(cluster, site, metrics, followers={PROBE_POOLS: fragile})
+        for name in ("broken", "gone", "stays"):
+            fragile.seen(named(name))
+        fragile.breaks_at = "broken"
+        site.answers[POOL_LIST] = page(named("stays"))
+        site.answers[LIST] = page()
+        await bench.resync.once()
+        assert fragile.names() == ["broken", "stays"]
+        assert sample(metrics, "pollwatch_operator_pruned_objects_total", kind="ProbePool") == 1

@@ -1,8 +1,11 @@
 """Takes what the watch and the re-lists see into the caches, and says who has to look at it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
+
+import structlog
 
 from pollwatch.compile.references import Reference
 from pollwatch.control.cluster import CHECKS, CONFIG_MAPS, Resource
@@ -51,6 +54,7 @@ class Intake:
             CHECKS: _Checks(store, recompile, report),
         }
         """Who holds what, in the order in which it is listed."""
+        self._log = structlog.get_logger("pollwatch.intake")
 
     async def run(self, inbox: Inbox) -> None:
         """Take in what the watch sees, for ever."""
@@ -59,8 +63,24 @@ class Intake:
             await inbox.wait()
             while (change := inbox.take()) is not None:
                 self._metrics.watch_events.labels(change.resource.kind).inc()
-                self._take(change)
+                with self.isolated(change.resource, change.document):
+                    self._take(change)
                 await slices.breathe()
+
+    @contextmanager
+    def isolated(self, resource: Resource, document: Mapping[str, Any]) -> Iterator[None]:
+        """Let a defect that one object meets end here, told: the others go on. A re-list tries it again."""
+        try:
+            yield
+        except Exception:  # noqa: BLE001 - logged with its traceback
+            self._metrics.reconcile_errors.inc()
+            metadata = document.get("metadata") or {}
+            self._log.exception(
+                "taking in an object failed",
+                kind=resource.kind,
+                namespace=metadata.get("namespace", ""),
+                name=metadata.get("name", ""),
+            )
 
     def _take(self, change: Change) -> None:
         resource, name = change.resource, name_of(change.document)

@@ -130,14 +130,20 @@ class Resync:
                     name = name_of(document)
                     found.add(name)
                     if (resource, name) not in recording:
-                        follower.seen(document)
+                        with self.intake.isolated(resource, document):
+                            follower.seen(document)
                     await slices.breathe()
         for name, uid in before.items():
             # What the watch has shown meanwhile is newer than the list.
-            if name not in found and (resource, name) not in recording and follower.gone(name, uid=uid):
-                self.metrics.pruned.labels(resource.kind).inc()
-                self._log.info("pruned what the watch had missed", kind=resource.kind, name="/".join(name))
+            if name not in found and (resource, name) not in recording:
+                with self.intake.isolated(resource, {"metadata": name._asdict()}):
+                    self._prune(resource, follower, name, uid)
         follower.listed()
+
+    def _prune(self, resource: Resource, follower: Follower, name: ObjectName, uid: str) -> None:
+        if follower.gone(name, uid=uid):
+            self.metrics.pruned.labels(resource.kind).inc()
+            self._log.info("pruned what the watch had missed", kind=resource.kind, name="/".join(name))
 
     async def _list_data(self, resource: Resource, recording: set[Identity]) -> None:
         """Have what changed read again; the list itself is without content (no secrets on the wire)."""
