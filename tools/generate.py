@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from pollwatch.alerting.dashboards.files import FILES as DASHBOARDS
+from pollwatch.alerting.dashboards.files import DASHBOARDS
+from pollwatch.alerting.dashboards.reference import reference as dashboards_reference
 from pollwatch.api.crd import crd_yaml
 from pollwatch.api.reference import check_reference, pool_reference
 from pollwatch.api.resources import CHECK, PROBE_POOL, RESOURCES
@@ -28,10 +29,11 @@ GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
         "manifests/crds/pollwatch.dev_probepools.yaml": lambda: crd_yaml(PROBE_POOL),
         **{f"manifests/{install.file}": install.text for install in INSTALLS},
         **chart_files(ROOT),
-        **{f"charts/pollwatch/dashboards/{name}": text for name, text in DASHBOARDS.items()},
+        **{f"charts/pollwatch/dashboards/{name}": build().text for name, build in DASHBOARDS.items()},
         **{f"docs/schemas/{file_name(one)}": partial(editor_schema, one) for one in RESOURCES},
         "docs/reference/check.md": check_reference,
         "docs/reference/pool.md": pool_reference,
+        "docs/reference/dashboards.md": dashboards_reference,
         "docs/reference/metrics.md": metrics_reference,
         "docs/reference/worker-metrics.md": worker_metrics_reference,
         "docs/reference/operator-metrics.md": operator_metrics_reference,

@@ -1,15 +1,15 @@
-"""The dashboards as files."""
+"""The dashboards there are, by the names of their files."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from pollwatch.alerting.dashboards import check, overview, self_dashboard
+from pollwatch.alerting.dashboards.dashboard import Dashboard
 
-FILES: Mapping[str, Callable[[], str]] = MappingProxyType(
+DASHBOARDS: Mapping[str, Callable[[], Dashboard]] = MappingProxyType(
     {
-        "overview.json": lambda: overview.dashboard().text(),
-        "check.json": lambda: check.dashboard().text(),
-        "self.json": lambda: self_dashboard.dashboard().text(),
+        "overview.json": overview.dashboard,
+        "check.json": check.dashboard,
+        "self.json": self_dashboard.dashboard,
     }
 )
-"""What prints the text of each."""
