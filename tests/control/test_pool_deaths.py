@@ -193,3 +193,36 @@ def test_a_network_that_is_cut_is_said_and_what_was_found_meanwhile_is_told_afte
     checks.wait_verdict("front-page", "Down")
     pools.wait_reason("east", "Delivered", "Delivered")
     assert [event["reason"] for event in checks.events("front-page")] == ["Down"]
+
+
+def test_what_a_worker_on_a_lost_node_probed_is_probed_by_the_others_until_it_is_back(
+    start_pooled: StartOperator, pools: Pools, checks: Checks, counted: CountingSite, node: LocalNode
+) -> None:
+    names = [f"check-{number}" for number in range(20)]
+    pools.create("east", replicas=2)
+    for name in names:
+        url = counted.url(f"/{name}")
+        checks.create(name, pool="east", periodSeconds=2, timeoutSeconds=1, http={"url": url})
+    start_pooled()
+    for name in names:
+        checks.wait_verdict(name, "Up")
+    pools.wait_ready("east")
+    node.set_lost("probepool-east-1-0", lost=True)
+    condition = pools.wait_reason("east", "Ready", "WorkersNotReady")
+    assert "probepool-east-1-0: its node is not heard of" in condition["message"]
+    lost = time.monotonic()
+    # Half a minute, and at most ten seconds until the pool is looked at again.
+    wait_until(
+        lambda: all(len(counted.times(f"/{name}", since=lost)) >= 2 for name in names),
+        what="the other worker to probe all Checks",
+        within_seconds=90,
+    )
+    node.set_lost("probepool-east-1-0", lost=False)
+    back = time.monotonic()
+    pools.wait_ready("east")
+    wait_until(
+        lambda: all(len(counted.times(f"/{name}", since=back)) >= 5 for name in names), what="more probes"
+    )
+    for name in names:
+        assert doubled_for(counted.times(f"/{name}", since=back), 2) <= 2 * 2, name
+    assert all(checks.verdict(name) == "Up" for name in names)

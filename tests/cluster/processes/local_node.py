@@ -164,6 +164,10 @@ class LocalNode:
         """Cut the network to a Pod, or mend it."""
         self._do(lambda: self._pods[name].set_cut(cut=cut))
 
+    def set_lost(self, name: str, *, lost: bool) -> None:
+        """Lose the node under a Pod: its machine stands still, and Kubernetes says so; or have it back."""
+        self._do(lambda: self._pods[name].set_lost(lost=lost))
+
     def set_disk_full(self, name: str, *, full: bool) -> None:
         """Let nothing be written any more on behalf of a Pod, or again."""
         self._do(lambda: self._pods[name].set_disk_full(full=full))
@@ -315,25 +319,31 @@ class LocalNode:
     async def _run_pods(self, pods: Mirror) -> None:
         bound = {name: pod for name, pod in pods.objects.items() if "nodeName" in pod["spec"]}
         for name, local in list(self._pods.items()):
-            pod = bound.get(name)
-            task = self._tasks[name]
-            if task.done() and not task.cancelled():
-                task.result()
-            gone = pod is None or pod["metadata"]["uid"] != local.uid
-            if gone or (pod is not None and "deletionTimestamp" in pod["metadata"]):
-                _cancel_once(task)
-            if task.done():
-                del self._pods[name], self._tasks[name]
-                if pod is not None and not gone:
-                    await self._delete(pods, pod, grace_seconds=0)
-            elif pod is not None and not task.cancelling():
-                await self._say("pods", pod, local.status())
+            if local.is_lost and name in bound:
+                # No kubelet hears that it is to go.
+                await self._say("pods", bound[name], local.status())
+            else:
+                await self._run_pod(pods, local, bound.get(name))
         for name, pod in bound.items():
             if name not in self._pods:
                 if "deletionTimestamp" in pod["metadata"]:
                     await self._delete(pods, pod, grace_seconds=0)
                 else:
                     self._begin(name, pod)
+
+    async def _run_pod(self, pods: Mirror, local: LocalPod, pod: JsonObject | None) -> None:
+        task = self._tasks[local.name]
+        if task.done() and not task.cancelled():
+            task.result()
+        gone = pod is None or pod["metadata"]["uid"] != local.uid
+        if gone or (pod is not None and "deletionTimestamp" in pod["metadata"]):
+            _cancel_once(task)
+        if task.done():
+            del self._pods[local.name], self._tasks[local.name]
+            if pod is not None and not gone:
+                await self._delete(pods, pod, grace_seconds=0)
+        elif pod is not None and not task.cancelling():
+            await self._say("pods", pod, local.status())
 
     def _begin(self, name: str, pod: JsonObject) -> None:
         local = LocalPod(

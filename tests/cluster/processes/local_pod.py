@@ -71,6 +71,7 @@ class LocalPod:
         address: Its IP address.
         restarts: How often its container was started anew.
         ready: Whether its readiness probe succeeded last.
+        is_lost: Whether its node is.
         started: When its process was started last, `time.monotonic`.
     """
 
@@ -81,6 +82,7 @@ class LocalPod:
         self.ready = False
         self.started: float | None = None
         self.disk_is_full = False
+        self.is_lost = False
         self.log = folder / "container.log"
         self._around = surroundings
         self._folder = folder
@@ -162,6 +164,14 @@ class LocalPod:
             raise RuntimeError("the network to a Pod can be cut only where `links` was set before")
         self._link.cut() if cut else self._link.mend()
 
+    def set_lost(self, *, lost: bool) -> None:
+        """Have its machine stand still, as far as everybody else can tell, or go on."""
+        self.is_lost = lost
+        if self._program is not None:
+            _signal_all(self._program.pid, signal.SIGSTOP if lost else signal.SIGCONT)
+        self._secrets_changed.set()
+        self._around.changed()
+
     def set_disk_full(self, *, full: bool) -> None:
         """Nothing can be written any more, or again: neither by its process nor into its volumes.
 
@@ -179,9 +189,9 @@ class LocalPod:
         write_atomically(folder, change(read_volume(folder) or {}))
 
     def status(self) -> JsonObject:
-        """What the kubelet writes into `status`."""
+        """What the kubelet writes into `status`; of a lost node the node lifecycle controller does."""
         container = container_of(self.pod)
-        said = str(self.ready).capitalize()
+        ready = self.ready and not self.is_lost
         state: JsonObject = (
             {"running": {"startedAt": self._started_at}}
             if self._waiting is None
@@ -206,8 +216,8 @@ class LocalPod:
             "conditions": [
                 {"type": "PodScheduled", "status": "True"},
                 {"type": "Initialized", "status": "True"},
-                {"type": "ContainersReady", "status": said},
-                {"type": "Ready", "status": said},
+                {"type": "ContainersReady", "status": str(self.ready)},
+                {"type": "Ready", "status": str(ready)},
             ],
             "containerStatuses": [
                 {
@@ -228,7 +238,7 @@ class LocalPod:
             await self._secrets_changed.wait()
             self._secrets_changed.clear()
             delay = self._around.sync_after
-            if delay is None or self.disk_is_full or self.started is None:
+            if delay is None or self.disk_is_full or self.is_lost or self.started is None:
                 continue
             if delay:
                 await asyncio.sleep(delay)
@@ -319,13 +329,16 @@ class LocalPod:
         path = probe_path(self.pod, "readinessProbe")
         async with httpx.AsyncClient(base_url=self.url, timeout=5.0, trust_env=False) as client:
             while True:
+                if self.is_lost:
+                    await asyncio.sleep(_PROBE_UNREADY)
+                    continue
                 ready = self._program is not None
                 if ready and path is not None:
                     try:
                         ready = (await client.get(path)).is_success
                     except httpx.HTTPError:
                         ready = False
-                if ready != self.ready:
+                if ready != self.ready and not self.is_lost:
                     self.ready = ready and self._program is not None
                     self._around.changed()
                 await asyncio.sleep(_PROBE_READY if self.ready else _PROBE_UNREADY)
@@ -337,6 +350,8 @@ class LocalPod:
 
     def _stop(self) -> None:
         if self._program is not None:
+            if self.is_lost:
+                _signal_all(self._program.pid, signal.SIGCONT)
             self._program.stop(grace_seconds=self.pod["spec"].get("terminationGracePeriodSeconds", 30))
 
 
@@ -346,6 +361,12 @@ async def _end_of(program: Program) -> int:
         if code is not None:
             return code
         await asyncio.sleep(LOOK_EVERY)
+
+
+def _signal_all(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, number)
 
 
 def _limit_files(pid: int, *, full: bool) -> None:

@@ -262,6 +262,25 @@ def test_a_cut_network_swallows_everything_until_it_is_mended(workload: Workload
     assert shown(pod, "files") == {"plan": "one"}
 
 
+def test_a_lost_node_answers_nobody_and_only_the_readiness_of_its_pods_is_taken_away(
+    workload: Workload, node: LocalNode
+) -> None:
+    workload.make_secret(value="v1")
+    workload.make()
+    pod = workload.wait_ready()
+    node.set_lost(pod["metadata"]["name"], lost=True)
+
+    def said() -> dict[str, str]:
+        return {one["type"]: one["status"] for one in workload.pod()["status"]["conditions"]}
+
+    wait_until(lambda: said()["Ready"] == "False", what="the Pod not to be ready")
+    assert said()["ContainersReady"] == "True"
+    with pytest.raises(httpx.TimeoutException):
+        httpx.get(node.pod(pod["metadata"]["name"]).url, timeout=1.0)
+    node.set_lost(pod["metadata"]["name"], lost=False)
+    wait_until(lambda: said()["Ready"] == "True", what="the node to be back")
+
+
 def test_a_full_disk_refuses_writes_and_keeps_the_files_as_they_were(
     workload: Workload, node: LocalNode
 ) -> None:

@@ -1,10 +1,11 @@
 """Checks are with the workers that can probe them."""
 
-from pollwatch.control.pools.membership import GONE_AFTER, WorkerFacts, choose_members, may_move
+from pollwatch.control.pools.membership import GONE_AFTER, LOST_AFTER, WorkerFacts, choose_members, may_move
 
 UP = WorkerFacts(up=True)
 STARTING = WorkerFacts(up=False, stopped_for=5.0)
 UNREACHABLE = WorkerFacts(up=False)
+LOST = WorkerFacts(up=False, lost_for=LOST_AFTER + 1)
 GONE = WorkerFacts(up=False, stopped_for=GONE_AFTER + 1)
 
 
@@ -30,8 +31,16 @@ def test_a_worker_out_of_reach_keeps_its_checks_as_it_may_go_on_probing() -> Non
     assert choose_members(["a", "b"], ("a", "b"), {"a": UP, "b": UNREACHABLE}) == ("a", "b")
 
 
+def test_a_worker_whose_node_is_lost_too_loses_its_checks_to_the_others_after_a_while() -> None:
+    lately = WorkerFacts(up=False, lost_for=LOST_AFTER - 1)
+    assert choose_members(["a", "b"], ("a", "b"), {"a": UP, "b": lately}) == ("a", "b")
+    assert choose_members(["a", "b"], ("a", "b"), {"a": UP, "b": LOST}) == ("a",)
+    assert choose_members(["a", "b"], ("a",), {"a": UP, "b": LOST}) == ("a",)
+    assert choose_members(["a", "b"], ("a",), {"a": UP, "b": UP}) == ("a", "b")
+
+
 def test_when_all_are_gone_checks_stay_where_they_are() -> None:
-    assert choose_members(["a", "b"], ("a", "b"), {"a": GONE, "b": GONE}) == ("a", "b")
+    assert choose_members(["a", "b"], ("a", "b"), {"a": GONE, "b": LOST}) == ("a", "b")
 
 
 def test_a_worker_that_is_not_wanted_any_more_has_no_checks() -> None:

@@ -6,10 +6,14 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from pollwatch.control.pools import fleet, membership
 from pollwatch.control.pools.keys import read_keys
 from pollwatch.control.pools.names import keys_name, labels, pod_name, worker_name
 from pollwatch.control.pools.owned import PODS, SECRETS
 from pollwatch.plan.states import Verdict
+from pollwatch.worker.keys import Keys
 from tests.control.api_server import sample
 from tests.control.pools.bench import RunningFleet, Stage, eventually, fleet_on
 from tests.control.workers import ToldWorker, told_worker
@@ -23,7 +27,7 @@ _versions = count(10**12)
 NAMES = tuple(f"check-{number}" for number in range(60))
 
 
-def pod(stage: Stage, shard: int, worker: ToldWorker, *, ready: bool = True) -> dict[str, Any]:
+def pod(stage: Stage, shard: int, worker: ToldWorker, *, lost: bool = False) -> dict[str, Any]:
     """The Pod of a worker of this process."""
     name = pod_name(stage.pool, shard)
     return {
@@ -39,7 +43,10 @@ def pod(stage: Stage, shard: int, worker: ToldWorker, *, ready: bool = True) -> 
         "status": {
             "phase": "Running",
             "podIP": "127.0.0.1",
-            "conditions": [{"type": "Ready", "status": str(ready)}],
+            "conditions": [
+                {"type": "Ready", "status": str(not lost)},
+                {"type": "ContainersReady", "status": "True"},
+            ],
             "containerStatuses": [{"name": "worker", "state": {"running": {}}}],
         },
     }
@@ -65,6 +72,10 @@ class Scene:
         """Which Checks these workers probe, sorted; twice what two of them probe."""
         plans = [self.workers[shard].plans[-1] for shard in shards if self.workers[shard].plans]
         return sorted(check.key.name for plan in plans for check in plan.checks)
+
+    def lose(self, shard: int) -> None:
+        """Have Kubernetes miss the node of a worker."""
+        self.running.owned[PODS].seen(pod(self.stage, shard, self.workers[shard], lost=True))
 
     def refused(self) -> float:
         """How many plans were pushed with a key that a worker does not accept."""
@@ -165,3 +176,25 @@ async def test_no_check_is_moved_while_a_worker_that_has_some_cannot_be_told(sta
         on.workers[0].keys = keys
         await until(lambda: on.probed(2), "the new worker to have Checks")
         await until(lambda: on.probed(0, 1, 2) == sorted(NAMES), "the others to let go of them")
+
+
+async def test_what_a_worker_on_a_lost_node_had_goes_to_the_others_until_it_is_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "LOST_AFTER", 1.0)
+    monkeypatch.setattr(fleet, "TICK", 0.5)
+    async with scene(stage, replicas=2) as on, on.running.leading():
+        await on.begin(0, 1)
+        keys = on.workers[1].keys
+        on.lose(1)
+        # As long as it is heard itself, it goes on.
+        await eventually(
+            lambda: "node is not heard of" in stage.condition("Ready").get("message", ""), "its node"
+        )
+        assert on.probed(0, 1) == sorted(NAMES)
+        on.workers[1].keys = Keys()
+        await until(lambda: on.probed(0) == sorted(NAMES), "the other worker to have all Checks")
+        on.workers[1].keys = keys
+        on.appear(1)
+        await until(lambda: on.probed(0, 1) == sorted(NAMES), "both to share them again")
+        await until(lambda: on.probed(1), "it to have its share")

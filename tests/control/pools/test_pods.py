@@ -63,10 +63,18 @@ def test_a_pod_that_is_being_deleted_is_not_ready_and_may_still_probe() -> None:
     assert (facts.ready, facts.may_run) == (False, True)
 
 
-def test_a_pod_of_a_node_out_of_reach_may_still_probe() -> None:
-    document = pod(container=RUNNING, conditions=[{"type": "Ready", "status": "False"}])
-    facts = read_pod(document)
-    assert (facts.ready, facts.may_run) == (False, True)
+@pytest.mark.parametrize("containers_ready", ["True", "False"])
+def test_a_pod_whose_node_is_lost_is_told_from_one_whose_containers_are_not_ready(
+    containers_ready: str,
+) -> None:
+    conditions = [
+        {"type": "Ready", "status": "False"},
+        {"type": "ContainersReady", "status": containers_ready},
+    ]
+    facts = read_pod(pod(container=RUNNING, conditions=conditions))
+    is_lost = containers_ready == "True"
+    assert (facts.ready, facts.may_run, facts.node_lost) == (False, True, is_lost)
+    assert (facts.problem is not None and "node is not heard of" in facts.problem.message) is is_lost
 
 
 @pytest.mark.parametrize(

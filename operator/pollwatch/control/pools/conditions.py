@@ -29,6 +29,7 @@ _READY_ORDER = (
     PoolReadyReason.UNSCHEDULABLE,
     PoolReadyReason.IMAGE_UNAVAILABLE,
     PoolReadyReason.WORKERS_FAILING,
+    PoolReadyReason.WORKERS_NOT_READY,
 )
 
 _DELIVERED_ORDER = (

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 GONE_AFTER = 60.0
 """Seconds that a worker is surely not running until the others take its Checks."""
 
+LOST_AFTER = 30.0
+"""Seconds that neither a worker nor its node is heard of until the others take its Checks. Kubernetes has
+missed the node for 40 s by then, and nobody knows whether the worker probes on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerFacts:
@@ -17,6 +21,13 @@ class WorkerFacts:
     """Its feed was read, and nothing has failed since."""
     stopped_for: float = 0.0
     """Seconds since it is certain that its process does not run; 0: it may run."""
+    lost_for: float = 0.0
+    """Seconds since neither it nor its node is heard of; 0: one of them is."""
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether others are to probe what it had."""
+        return self.stopped_for >= GONE_AFTER or self.lost_for >= LOST_AFTER
 
 
 def choose_members(
@@ -27,7 +38,7 @@ def choose_members(
     A worker that is added gets Checks when it is up: until then those who have them go on. One
     that surely does not run for a while loses them to the others. Of one that is only out of
     reach nobody knows whether it probes on: it keeps what it has, so that no target is probed
-    by two.
+    by two. With its node lost too, it most likely does not: better twice than not at all.
 
     Args:
         wanted: names of the workers that there are to be, by number.
@@ -40,11 +51,7 @@ def choose_members(
     earlier = set(before)
     if earlier.isdisjoint(wanted):
         return tuple(wanted)
-    members = [
-        name
-        for name in wanted
-        if facts[name].up or (name in earlier and facts[name].stopped_for < GONE_AFTER)
-    ]
+    members = [name for name in wanted if facts[name].up or (name in earlier and not facts[name].is_given_up)]
     if not any(facts[name].up for name in members):
         # Nobody could take over from those that stopped: where they are, their Checks are probed first.
         return tuple(name for name in wanted if name in earlier)

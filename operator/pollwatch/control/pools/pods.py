@@ -38,6 +38,8 @@ class PodFacts:
     ready: bool
     may_run: bool
     """Whether the worker's process may be running. Not so only where that is certain."""
+    node_lost: bool = False
+    """Whether Kubernetes has heard nothing of its node for long: nobody there can say how the Pod is."""
     problem: PodProblem | None = None
 
 
@@ -47,6 +49,7 @@ def read_pod(pod: Mapping[str, Any]) -> PodFacts:
     conditions = {one["type"]: one for one in status.get("conditions") or []}
     containers = status.get("containerStatuses") or []
     ready = conditions.get("Ready", {}).get("status") == "True" and "deletionTimestamp" not in metadata
+    node_lost = _is_node_lost(conditions)
     return PodFacts(
         name=metadata["name"],
         uid=metadata["uid"],
@@ -54,8 +57,24 @@ def read_pod(pod: Mapping[str, Any]) -> PodFacts:
         url=_url(pod, status.get("podIP")),
         ready=ready,
         may_run=_may_run(status, containers),
+        node_lost=node_lost,
         problem=None if ready else _problem(metadata, status, conditions, containers),
     )
+
+
+def _is_node_lost(conditions: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the Pod was declared not ready by another one than its kubelet.
+
+    A kubelet says of a Pod without readiness gates that it is not ready when its containers are not. The
+    node lifecycle controller takes the readiness of all Pods away from a node that it does not hear of
+    any more (after 40 s, 50 s since Kubernetes 1.32), and leaves what was said of containers as it was.
+
+    References:
+        https://kubernetes.io/docs/concepts/architecture/nodes/#node-status
+        https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/controller/util/node/controller_utils.go
+    """
+    said = [conditions.get(name, {}).get("status") for name in ("Ready", "ContainersReady")]
+    return said == ["False", "True"]
 
 
 def _may_run(status: Mapping[str, Any], containers: Iterable[Mapping[str, Any]]) -> bool:
@@ -103,6 +122,13 @@ def _problem(
         return PodProblem(
             reason=PoolReadyReason.WORKERS_FAILING,
             message=f"pod {name} failed: {said}",
+        )
+    if _is_node_lost(conditions):
+        return PodProblem(
+            reason=PoolReadyReason.WORKERS_NOT_READY,
+            message=f"pod {name}: its node is not heard of. The other workers of the pool probe its Checks"
+            " until it is back. It will not be? kubectl taint node NODE"
+            " node.kubernetes.io/out-of-service=nodeshutdown:NoExecute has the pod made anew elsewhere.",
         )
     return None
 

@@ -32,6 +32,8 @@ class _Worker:
     """Since when its Pod is missing or not ready, monotonic seconds."""
     stopped_since: float | None = None
     """Since when it is certain that it does not run, monotonic seconds."""
+    lost_since: float | None = None
+    """Since when neither it nor its node is heard of, monotonic seconds."""
     pending_since: float | None = None
     """Since when its plan is not live, monotonic seconds."""
     reached_by: tuple[str | None, bool, tuple[str, ...]] = (None, False, ())
@@ -81,6 +83,8 @@ class Workers:
             worker.unready_since = None if ready else (worker.unready_since or now)
             stopped = pod is None or not pod.may_run
             worker.stopped_since = (worker.stopped_since or now) if stopped else None
+            lost = pod is not None and pod.node_lost and not worker.link.state.in_reach
+            worker.lost_since = (worker.lost_since or now) if lost else None
             shard = worker.shard
             if 0 < shard.revision < worker.link.state.live_revision <= MOST_BELIEVED:
                 # It takes nothing that is older: the Secrets were restored, say.
@@ -99,11 +103,13 @@ class Workers:
         pod, now = self.pod(worker.shard), self._services.clock
         heard_at = worker.link.state.heard_at
         heard = heard_at is not None and now.time() - heard_at < HEARD_WITHIN
-        since = worker.stopped_since
+        stopped, lost = worker.stopped_since, worker.lost_since
+        runs = stopped is None and lost is None
         return WorkerFacts(
-            up=since is None and (heard or (pod is not None and pod.ready)),
+            up=runs and (heard or (pod is not None and pod.ready)),
             in_reach=worker.link.state.in_reach,
-            stopped_for=0.0 if since is None else now.monotonic() - since,
+            stopped_for=0.0 if stopped is None else now.monotonic() - stopped,
+            lost_for=0.0 if lost is None else now.monotonic() - lost,
         )
 
     def pending_for(self, name: str) -> float:
