@@ -1,6 +1,7 @@
-"""Hooks of MkDocs: what the site needs and the pages, which read well on GitHub too, do not say.
+r"""Hooks of MkDocs: what the site needs and the pages, which read well on GitHub too, do not say.
 
 - In `nav`, a folder such as `adr/` stands for all its pages, its README.md first.
+- In a table, GitHub wants `\|` for a bar within code, and shows a bar; MkDocs would show both.
 - Links out of `docs/` lead to the repository: on GitHub `../manifests/install.yaml` is a file
   beside the page, on the site there is none.
 """
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 LINK = re.compile(r"(?P<text>\]\()(?P<path>(?:\.\./)+[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
+ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
+CODE = re.compile(r"`[^`]*`")
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -37,8 +40,18 @@ def _with_folders(entry: Any, docs: Path) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Point links to what is outside of `docs/` to the main branch of the repository."""
+    """Write what GitHub understands in the way that MkDocs does."""
     del files
+    return _with_plain_bars(_with_outward_links(markdown, page, config))
+
+
+def _with_plain_bars(markdown: str) -> str:
+    """Undo the escaping of bars in code within tables."""
+    return ROW.sub(lambda row: CODE.sub(lambda code: code[0].replace("\\|", "|"), row[0]), markdown)
+
+
+def _with_outward_links(markdown: str, page: Page, config: MkDocsConfig) -> str:
+    """Point links to what is outside of `docs/` to the main branch of the repository."""
     folder = posixpath.join("docs", posixpath.dirname(page.file.src_uri))
 
     def outward(match: re.Match[str]) -> str:

@@ -78,3 +78,12 @@ def test_a_link_out_of_the_pages_leads_to_a_file_of_the_repository(site: Path) -
         and not (ROOT / match[1]).exists()
     ]
     assert outward == []
+
+
+def test_a_bar_in_a_table_is_shown_without_what_escapes_it(site: Path) -> None:
+    escaped = [
+        f"{page.relative_to(site)}: {code}"
+        for page in site.rglob("*.html")
+        for code in re.findall(r"<code>([^<]*\\\|[^<]*)</code>", page.read_text(encoding="utf-8"))
+    ]
+    assert escaped == []
