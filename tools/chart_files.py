@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tools.chart_metadata import chart_metadata
 from tools.chart_rights import rights_templates
 from tools.chart_templates import admission_template, crd_templates
 from tools.chart_values import readme, values_schema
+from tools.self_rules import self_rules_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,8 +26,8 @@ def chart_files(root: Path) -> Mapping[str, Callable[[], str]]:
         return (chart / name).read_text(encoding="utf-8")
 
     files = {
-        "Chart.yaml": lambda: chart_metadata(read("Chart.yaml")),
         "README.md": lambda: readme(read("README.md"), read("values.yaml")),
+        "files/self-rules.yaml": self_rules_file,
         "values.schema.json": lambda: values_schema(read("values.yaml")),
         "templates/_rights.tpl": lambda: rights_templates(root / "manifests" / "rbac"),
         "templates/admission.yaml": lambda: admission_template(

@@ -18,8 +18,11 @@ from pollwatch.control.reference import reference as operator_metrics_reference
 from pollwatch.series.reference import reference as metrics_reference
 from pollwatch.worker.reference import reference as worker_metrics_reference
 from tools.chart_files import chart_files
+from tools.cli_reference import cli_reference
 from tools.editor_schema import editor_schema, file_name
 from tools.install_yaml import INSTALLS
+from tools.self_rules import self_rules_object
+from tools.versioned import versioned_files
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,12 +31,15 @@ GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
         "manifests/crds/pollwatch.dev_checks.yaml": lambda: crd_yaml(CHECK),
         "manifests/crds/pollwatch.dev_probepools.yaml": lambda: crd_yaml(PROBE_POOL),
         **{f"manifests/{install.file}": install.text for install in INSTALLS},
+        "manifests/monitoring/prometheus-rule.yaml": self_rules_object,
+        **versioned_files(ROOT),
         **chart_files(ROOT),
         **{f"charts/pollwatch/dashboards/{name}": build().text for name, build in DASHBOARDS.items()},
         **{f"docs/schemas/{file_name(one)}": partial(editor_schema, one) for one in RESOURCES},
         "docs/reference/check.md": check_reference,
         "docs/reference/pool.md": pool_reference,
         "docs/reference/dashboards.md": dashboards_reference,
+        "docs/reference/cli.md": cli_reference,
         "docs/reference/metrics.md": metrics_reference,
         "docs/reference/worker-metrics.md": worker_metrics_reference,
         "docs/reference/operator-metrics.md": operator_metrics_reference,

@@ -38,6 +38,9 @@ _RIGHTS = (
     "rbac/cluster-role.yaml",
     "rbac/cluster-role-binding.yaml",
     "rbac/user-roles.yaml",
+    "rbac/alerts/cluster-role.yaml",
+    "rbac/alerts/cluster-role-binding.yaml",
+    "rbac/alerts/monitors.yaml",
 )
 
 EMBEDDED = Install(

@@ -43,6 +43,7 @@ _PROGRAMS_OF_FIXTURES = {
     "grafana_binary": ("grafana",),
     "helm_binary": ("helm",),
     "helm_unittest_binary": ("helm-unittest",),
+    "kubectl_binary": ("kubectl",),
     "kubeconform": ("kubeconform", _SCHEMAS),
 }
 
@@ -194,6 +195,12 @@ def blackbox_exporter_binary(request: pytest.FixtureRequest) -> Path:
 def helm_binary(request: pytest.FixtureRequest) -> Path:
     """The path of Helm."""
     return _program("helm", request)
+
+
+@pytest.fixture(scope="session")
+def kubectl_binary(request: pytest.FixtureRequest) -> Path:
+    """The path of kubectl."""
+    return _program("kubectl", request)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 {{- define "pollwatch.arguments" -}}
 - operator
 - --listen=:9877
-{{- if include "pollwatch.pools" . }}
 - --system-namespace=$(POD_NAMESPACE)
+{{- if include "pollwatch.pools" . }}
 - --worker-image={{ include "pollwatch.image" . }}
 {{- if ne .Values.defaultPool.name "default" }}
 - --default-pool={{ .Values.defaultPool.name }}
@@ -40,8 +40,11 @@
 {{- if eq $alerts.grafanaRules "never" }}
 - --grafana-rules=never
 {{- end }}
-{{- if or (eq .Values.monitors "never") .Values.serviceMonitor.enabled .Values.podMonitor.enabled }}
+{{- if not (include "pollwatch.writesMonitors" .) }}
 - --monitors=never
+{{- end }}
+{{- if not $alerts.enabled }}
+- --alert-enabled=false
 {{- end }}
 {{- with $alerts.severity }}
 - --alert-severity={{ . }}
@@ -51,6 +54,9 @@
 {{- end }}
 {{- range $name, $value := $alerts.labels }}
 - {{ printf "--alert-label=%s=%s" $name $value | quote }}
+{{- end }}
+{{- range $name, $value := $alerts.annotations }}
+- {{ printf "--alert-annotation=%s=%s" $name $value | quote }}
 {{- end }}
 {{- range $name, $value := $alerts.ruleLabels }}
 - {{ printf "--rule-label=%s=%s" $name $value | quote }}
@@ -64,6 +70,19 @@
 {{- range $name, $value := .Values.grafana.instanceSelector }}
 - {{ printf "--grafana-instance-selector=%s=%s" $name $value | quote }}
 {{- end }}
+{{- if ne .Values.grafana.datasource "prometheus" }}
+- {{ printf "--grafana-datasource=%s" .Values.grafana.datasource | quote }}
+{{- end }}
+{{- end }}
+
+{{/* Not empty where the operator writes alert rules of Checks. */}}
+{{- define "pollwatch.writesRules" -}}
+{{- if has "auto" (list .Values.alerts.prometheusRules .Values.alerts.grafanaRules) }}yes{{ end }}
+{{- end }}
+
+{{/* Not empty where the operator writes monitors; those of the chart take their place. */}}
+{{- define "pollwatch.writesMonitors" -}}
+{{- if not (or (eq .Values.monitors "never") .Values.serviceMonitor.enabled .Values.podMonitor.enabled) }}yes{{ end }}
 {{- end }}
 
 {{/* The ProbePool that the operator makes. No label of it changes with the chart's version: a pool that

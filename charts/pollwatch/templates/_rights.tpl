@@ -1,5 +1,20 @@
 {{/* Made by `make generate` from manifests/rbac/; change that. */}}
 
+{{- define "pollwatch.rights.alerts.cluster-role" -}}
+- apiGroups: [monitoring.coreos.com]
+  resources: [prometheusrules]
+  verbs: [get, list, create, patch, delete]
+- apiGroups: [grafana.integreatly.org]
+  resources: [grafanafolders, grafanaalertrulegroups]
+  verbs: [get, list, create, patch, delete]
+{{- end }}
+
+{{- define "pollwatch.rights.alerts.monitors" -}}
+- apiGroups: [monitoring.coreos.com]
+  resources: [servicemonitors, podmonitors]
+  verbs: [get, list, create, patch, delete]
+{{- end }}
+
 {{- define "pollwatch.rights.cluster-role" -}}
 # Checks are read, and only their status is written: no annotation, no finalizer.
 - apiGroups: [pollwatch.dev]
