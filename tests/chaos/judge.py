@@ -4,22 +4,43 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.chaos.schedule import PERIOD
-from tests.support.punctuality import doubled_for, longest_gap
+from tests.support.punctuality import shared
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from tests.chaos.truth import Subject, Turn
 
-LONGEST_GAP = 2 * PERIOD + 5.0
-"""Seconds without a probe: two periods, and what a busy machine takes to start a process."""
+LONGEST_GAP = 2 * PERIOD
+"""Seconds without a probe, on a machine that does what it is told at once."""
+STARTS_WITHIN = 3.0
+"""Seconds that a worker takes to be noticed dead, to start and to read its plan, while it has a core."""
 READ_WITHIN = 25.0
 """Seconds in which another operator leads, and has read every feed."""
-LONGEST_DOUBLE = 2 * PERIOD
-"""Seconds: a period, and one more where a change and a fault come together."""
+LONGEST_DOUBLE = PERIOD
+"""Seconds for which two workers probe the same, on such a machine."""
+LATE = 1.0
+"""Seconds that a request, a plan or a word of a worker may take on its way."""
+
+
+class Hit(NamedTuple):
+    """A request that a server got."""
+
+    at: float
+    """`time.monotonic`."""
+    worker: int
+
+
+class Death(NamedTuple):
+    """A worker was killed."""
+
+    at: float
+    """`time.monotonic`."""
+    worker: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,21 +57,25 @@ class Evidence:
         series: The Checks that each worker shows, by worker.
         made: Objects in the operator's namespace.
         wanted: Objects that should be there.
-        deaths: When a worker was killed: `time.monotonic`.
+        deaths: The workers that were killed, in order.
+        leaders_deaths: When the operator that led was killed: `time.monotonic`.
         leaders: How many operators lead.
+        waited: How long the machine kept a process waiting between two moments, at most.
     """
 
     subjects: Sequence[Subject]
     checks: Mapping[str, dict[str, Any]]
-    hits: Mapping[str, Sequence[float]]
+    hits: Mapping[str, Sequence[Hit]]
     quiet: float
     end: float
     events: Mapping[str, Sequence[str]] = field(default_factory=dict)
     series: Mapping[str, Collection[str]] = field(default_factory=dict)
     made: Collection[str] = ()
     wanted: Collection[str] = ()
-    deaths: Sequence[float] = ()
+    deaths: Sequence[Death] = ()
+    leaders_deaths: Sequence[float] = ()
     leaders: int = 1
+    waited: Callable[[float, float], float] = lambda _begin, _end: 0.0
 
 
 def violations(evidence: Evidence) -> list[str]:
@@ -80,37 +105,69 @@ def statuses(subjects: Iterable[Subject], checks: Mapping[str, dict[str, Any]]) 
 
 
 def _probes(evidence: Evidence) -> Iterator[str]:
-    of_subject: dict[str, list[float]] = defaultdict(list)
-    for path, times in evidence.hits.items():
-        of_subject[path.split("/")[1]] += times
+    of_subject: dict[str, list[Hit]] = defaultdict(list)
+    for path, hits in evidence.hits.items():
+        of_subject[path.split("/")[1]] += hits
     for subject in evidence.subjects:
-        times = sorted(of_subject[subject.name])
+        hits = sorted(of_subject[subject.name])
         if subject.deleted is not None:
-            late = [at for at in times if at > evidence.quiet]
+            late = [hit for hit in hits if hit.at > evidence.quiet]
             if late:
                 yield f"{subject.name} was deleted and is still probed ({len(late)} times)"
-            continue
-        if not times:
+        elif not hits:
             yield f"{subject.name} was never probed"
+        else:
+            yield from _gaps(subject, hits, evidence)
+            yield from _doubles(subject, hits, evidence)
+            yield from _when_quiet(subject, evidence)
+
+
+def _gaps(subject: Subject, hits: Sequence[Hit], evidence: Evidence) -> Iterator[str]:
+    """The longest time without a probe, where that is too long."""
+    too_long = 0.0
+    for last, following in pairwise([*hits, Hit(evidence.end, -1)]):
+        gap = following.at - last.at
+        if gap <= max(LONGEST_GAP, too_long):
             continue
-        gap = longest_gap(times, begin=times[0], end=evidence.end)
-        if gap > LONGEST_GAP:
-            yield f"{subject.name} was not probed for {gap:.1f} s"
-        double = doubled_for(times, PERIOD)
-        if double > LONGEST_DOUBLE:
-            yield f"{subject.name} was probed twice for {double:.1f} s"
-        yield from _when_quiet(subject, evidence)
+        # One that is killed again while it starts begins anew.
+        workers = {last.worker, following.worker}
+        deaths = [at for at, worker in evidence.deaths if worker in workers and last.at < at < following.at]
+        starting = deaths[-1] - deaths[0] + STARTS_WITHIN if deaths else 0.0
+        if gap > LONGEST_GAP + LATE + starting + evidence.waited(last.at, following.at):
+            too_long = gap
+    if too_long:
+        yield f"{subject.name} was not probed for {too_long:.1f} s"
+
+
+def _doubles(subject: Subject, hits: Sequence[Hit], evidence: Evidence) -> Iterator[str]:
+    """The longest time for which two workers probed the same, where that is too long."""
+    of_worker: dict[int, list[float]] = defaultdict(list)
+    for at, worker in hits:
+        of_worker[worker].append(at)
+    found = shared(of_worker.values(), PERIOD)
+    for begin, end in found:
+        if end - begin <= LONGEST_DOUBLE + LATE + evidence.waited(begin, end):
+            continue
+        # It told the one, and died before it told the other: the next leader does.
+        if any(
+            begin - LATE <= death <= begin + LATE and end <= death + READ_WITHIN
+            for death in evidence.leaders_deaths
+        ):
+            continue
+        yield f"{subject.name} was probed by two workers for {end - begin:.1f} s"
+        return
 
 
 def _when_quiet(subject: Subject, evidence: Evidence) -> Iterator[str]:
     wanted = (evidence.end - evidence.quiet) / PERIOD
-    for path, times in evidence.hits.items():
+    slack = 1.5 + evidence.waited(evidence.quiet, evidence.end) / PERIOD
+    for path, hits in evidence.hits.items():
         if path.split("/")[1] != subject.name:
             continue
-        found = sum(at > evidence.quiet for at in times)
+        found = sum(hit.at > evidence.quiet for hit in hits)
         if path != subject.path and found:
             yield f"{path} is probed, and {subject.path} should be"
-        if path == subject.path and abs(found - wanted) > 1.5:
+        if path == subject.path and abs(found - wanted) > slack:
             yield f"{path} was probed {found} times when all was quiet, and {wanted:.1f} were due"
 
 
@@ -141,12 +198,12 @@ def _lost(turns: Sequence[Turn], told: Sequence[str]) -> list[Turn] | None:
     return None if following else lost
 
 
-def _is_excused(turn: Turn, deaths: Sequence[float]) -> bool:
+def _is_excused(turn: Turn, deaths: Sequence[Death]) -> bool:
     """Whether a worker died before anybody can be expected to have read what it found.
 
     No disk remembers it: where the leader is gone too, a turn that does not last is nobody's to tell.
     """
-    return any(turn.at - PERIOD <= death <= turn.at + READ_WITHIN for death in deaths)
+    return any(turn.at - PERIOD <= death.at <= turn.at + READ_WITHIN for death in deaths)
 
 
 def _series(evidence: Evidence) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import json
+import math
 import os
 import re
 import time
@@ -15,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from tests.chaos.clocks import SteppedClock, libfaketime
-from tests.chaos.judge import Evidence, statuses, violations
+from tests.chaos.judge import Death, Evidence, Hit, statuses, violations
+from tests.chaos.machine import Machine
 from tests.chaos.operator_slot import OperatorSlot
 from tests.chaos.schedule import NEEDS_API, PERIOD, Action, What
+from tests.chaos.site_image import known_image, number_of
 from tests.chaos.truth import Subject, name_of
+from tests.cluster.processes.atomic_volume import read_volume
 from tests.cluster.processes.local_node import LocalNode
-from tests.control.pool_stage import SYSTEM_NAMESPACE, WORKER_IMAGE, Pools, worker_image
+from tests.control.pool_stage import SYSTEM_NAMESPACE, WORKER_IMAGE, Pools
 from tests.support.counting_site import HOSTS
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cluster.controlplane import ControlPlane
+    from tests.cluster.processes.local_pod import LocalPod
     from tests.support.counting_site import CountingSite
 
 POOL = "chaos"
@@ -40,9 +45,11 @@ SETTLES_WITHIN = 60.0
 QUIET = 4.5 * PERIOD
 """Seconds for which it is then watched."""
 
-HOSTS_FILE = {f"site-{number}.public.example": HOSTS[:1] for number in range(250)}
+SITES = [f"site-{number}.public.example" for number in range(250)]
 """What workers resolve: many names of one server."""
 
+_VOLUME = "pollwatch-plan"
+_HEADER = "plan.json"
 _SERIES = re.compile(rb'^probe_success\{[^}]*\bcheck="([^"]+)"', re.MULTILINE)
 _VERDICTS = frozenset({"Up", "Degraded", "Down"})
 
@@ -68,7 +75,13 @@ class Stage:
         self.subjects: dict[int, Subject] = {}
         self.timeline: list[str] = []
         self._begin = time.monotonic()
-        self._deaths: list[float] = []
+        self._deaths: list[Death] = []
+        self._leaders_deaths: list[float] = []
+        self._machine = Machine()
+        self._torn: set[str] = set()
+        """Pods whose mounted plan was torn."""
+        self._edited_at: dict[str, float] = {}
+        """When the plan Secret of a Pod was edited: `time.monotonic`."""
         self._api = True
         self._aside = ThreadPoolExecutor(1)
         """Starts the API server while other things happen."""
@@ -84,7 +97,7 @@ class Stage:
             plane,
             namespace=SYSTEM_NAMESPACE,
             folder=folder / "node",
-            images={WORKER_IMAGE: worker_image(folder / "image", HOSTS_FILE)},
+            images={WORKER_IMAGE: known_image(folder / "image", SITES)},
             environment=self._worker_clock.environment,
             links=True,
         )
@@ -98,7 +111,7 @@ class Stage:
 
     def run(self, actions: Iterable[Action], *, checks: int) -> list[str]:
         """Start everything, carry the schedule out, let it settle, and watch; what is wrong then."""
-        with self._node:
+        with self._machine, self._node:
             try:
                 self._node.sync_volumes_after(SYNC_AFTER)
                 self._pools.create(POOL, replicas=WORKERS)
@@ -137,10 +150,30 @@ class Stage:
                 time.sleep(min(0.05, waiting[0].at - now))
                 continue
             action = heapq.heappop(waiting)
-            if not self._api and action.what in NEEDS_API:
+            if (not self._api and action.what in NEEDS_API) or self._is_too_much(action):
                 heapq.heappush(waiting, _later(action, now + 0.5))
                 continue
             self._do(action)
+
+    def _is_too_much(self, action: Action) -> bool:
+        """Whether a worker would be started from a plan that is damaged: it has nothing to probe by then."""
+        if action.what not in {What.KILL_WORKER, What.TEAR_PLAN, What.EDIT_SECRET}:
+            return False
+        pod = self._pod(action)
+        if pod is None:
+            return False
+        if action.what is not What.KILL_WORKER:
+            return not pod.ready
+        # What was edited is mounted a while later, and put right by an operator, where one leads.
+        edited = time.monotonic() < self._edited_at.get(pod.name, -math.inf) + SYNC_AFTER + 1.0
+        return (
+            edited or pod.name in self._torn or (read_volume(pod.volume(_VOLUME)) or {}).get(_HEADER) == b"{}"
+        )
+
+    def _pod(self, action: Action) -> LocalPod | None:
+        """The Pod that is meant; `None`: there is none now."""
+        pods = self._node.pods()
+        return pods[sorted(pods)[action.subject % len(pods)]] if pods else None
 
     def _start_api(self) -> None:
         self._plane.start_api_server()
@@ -189,28 +222,35 @@ class Stage:
                 self._operators[action.subject % OPERATORS],
             )
             chosen.kill()
+            if wanted:
+                self._leaders_deaths.append(time.monotonic())
         step = f" {action.amount:+g} s" if action.what is What.STEP_OPERATOR else ""
         self._note(f"{action.what}: {chosen.name}{step}")
 
     def _hurt_worker(self, action: Action) -> None:
-        pods, node = sorted(self._node.pods()), self._node
-        if not pods:
+        pods, node, chosen = sorted(self._node.pods()), self._node, self._pod(action)
+        if chosen is None:
             return
-        pod = pods[action.subject % len(pods)]
-        secret = f"{pod.removesuffix('-0')}-plan"
+        pod = chosen.name
         hurt: dict[What, Callable[[], None]] = {
             What.KILL_WORKER: lambda: node.kill(pod),
             What.CUT: lambda: node.set_cut(pod, cut=True),
             What.MEND: lambda: _each(pods, lambda each: node.set_cut(each, cut=False)),
-            What.TEAR_PLAN: lambda: node.damage(pod, "pollwatch-plan", _torn),
+            What.TEAR_PLAN: lambda: node.damage(pod, _VOLUME, _torn),
             What.SYNC: node.sync_volumes,
             What.FILL_DISK: lambda: node.set_disk_full(pod, full=True),
             What.EMPTY_DISK: lambda: _each(pods, lambda each: node.set_disk_full(each, full=False)),
-            What.EDIT_SECRET: lambda: self._pools.spoil_secret(secret, **{"plan.json": b"{}"}),
+            What.EDIT_SECRET: lambda: self._pools.spoil_secret(_plan_of(pod), **{_HEADER: b"{}"}),
         }
         self._note(f"{action.what}: {pod}")
         if action.what is What.KILL_WORKER:
-            self._deaths.append(time.monotonic())
+            self._deaths.append(Death(time.monotonic(), number_of(pod)))
+        elif action.what is What.TEAR_PLAN:
+            self._torn.add(pod)
+        elif action.what is What.EDIT_SECRET:
+            self._edited_at[pod] = time.monotonic()
+        elif action.what is What.SYNC:
+            self._torn.clear()
         # The pool may be resized at this very moment.
         begin = hurt[action.what]
         with contextlib.suppress(KeyError):
@@ -261,20 +301,27 @@ class Stage:
 
     def _unsettled(self) -> list[str]:
         conditions = {one["type"]: one for one in self._pools.status(POOL).get("conditions", [])}
-        kept = self._kept()
-        return [f"{name} was deleted and is still probed" for name in sorted(kept)] + [
-            f"the pool's {name} is {found.get('reason')}: {found.get('message')}"
-            for name in ("Accepted", "Ready", "Delivered")
-            if (found := conditions.get(name, {})).get("status") != "True"
+        return [
+            *self._kept(),
+            *(
+                f"the pool's {name} is {found.get('reason')}: {found.get('message')}"
+                for name in ("Accepted", "Ready", "Delivered")
+                if (found := conditions.get(name, {})).get("status") != "True"
+            ),
         ]
 
-    def _kept(self) -> set[str]:
-        """Checks that are gone, and are probed still."""
+    def _kept(self) -> list[str]:
+        """Checks that are gone and are probed still, and workers that do not say what they probe."""
         gone = {subject.name for subject in self.subjects.values() if subject.deleted is not None}
-        if not gone:
-            return set()
-        shown = [_checks_shown(pod.url) for pod in self._node.pods().values() if pod.ready]
-        return gone & set().union(*shown)
+        wrong = []
+        for pod in self._node.pods().values() if gone else ():
+            try:
+                kept = gone & _checks_shown(pod.url)
+            except httpx.TransportError:
+                wrong.append(f"{pod.name} does not answer")
+            else:
+                wrong += [f"{name} was deleted and is still probed" for name in sorted(kept)]
+        return wrong
 
     def _watch(self) -> list[str]:
         quiet = time.monotonic()
@@ -285,7 +332,7 @@ class Stage:
             Evidence(
                 subjects=list(self.subjects.values()),
                 checks=self._listed(),
-                hits=self._site.hits(),
+                hits=self._hits(),
                 quiet=quiet,
                 end=end,
                 events=self._told(),
@@ -293,9 +340,22 @@ class Stage:
                 made=[name for name in self._pools.made() if not name.startswith("secrets/")],
                 wanted=self._wanted(),
                 deaths=self._deaths,
+                leaders_deaths=self._leaders_deaths,
                 leaders=sum(operator.leads() for operator in self._operators),
+                waited=self._machine.waited,
             )
         )
+
+    def _hits(self) -> dict[str, list[Hit]]:
+        hits: dict[str, list[Hit]] = {}
+        for worker, host in enumerate(HOSTS):
+            for path, times in self._site.hits(host=host).items():
+                hits.setdefault(path, []).extend(Hit(at, worker) for at in times)
+        found = {path: sorted(of_path) for path, of_path in hits.items()}
+        # For whoever asks who probed what, and when.
+        since = {path: [(at - self._begin, worker) for at, worker in each] for path, each in found.items()}
+        (self._folder / "hits.json").write_text(json.dumps(since), encoding="utf-8")
+        return found
 
     def _wanted(self) -> list[str]:
         base = f"probepool-{POOL}"
@@ -335,7 +395,12 @@ def _about(action: Action) -> str:
 
 def host_of(subject: Subject) -> str:
     """One of the names of the server."""
-    return list(HOSTS_FILE)[zlib.crc32(subject.name.encode()) % len(HOSTS_FILE)]
+    return SITES[zlib.crc32(subject.name.encode()) % len(SITES)]
+
+
+def _plan_of(pod: str) -> str:
+    """The Secret with the plan of a Pod."""
+    return f"{pod.removesuffix('-0')}-plan"
 
 
 def _later(action: Action, at: float) -> Action:

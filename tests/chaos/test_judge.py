@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from tests.chaos.judge import Evidence, violations
+from tests.chaos.judge import STARTS_WITHIN, Death, Evidence, Hit, violations
 from tests.chaos.schedule import DWELL, PERIOD, Action, What, schedule
 from tests.chaos.truth import Subject, Turn
 
@@ -13,15 +13,16 @@ CHECK: dict[str, Any] = {
 }
 
 
-def times(*, until: float = 60.0) -> list[float]:
-    return [float(at) for at in range(1, int(until), PERIOD)]
+def hits(*, after: float = 0.0, until: float = 60.0, worker: int = 0) -> list[Hit]:
+    """On time, between two moments."""
+    return [Hit(float(at), worker) for at in range(1, 60, PERIOD) if after < at < until]
 
 
 def evidence(**changes: Any) -> Evidence:
     found = Evidence(
         subjects=[Subject(name="a")],
         checks={"a": CHECK},
-        hits={"/a/1": times()},
+        hits={"/a/1": hits()},
         quiet=45.0,
         end=60.0,
         series={"east-0": ["a"]},
@@ -64,11 +65,56 @@ def test_a_wrong_status_is_found() -> None:
     assert violations(evidence(checks={"a": down})) == ["a is Down, and in truth Up"]
 
 
-def test_a_gap_and_a_stretch_of_doubles_are_found() -> None:
-    gap = [at for at in times() if not 20 < at < 33]
-    assert violations(evidence(hits={"/a/1": gap})) == ["a was not probed for 15.0 s"]
-    doubled = sorted(times() + [at + 0.2 for at in times() if 10 < at < 25])
-    assert violations(evidence(hits={"/a/1": doubled})) == ["a was probed twice for 9.0 s"]
+def gap(begin: float, end: float, **changes: Any) -> list[str]:
+    """What is wrong when nobody probed between two moments."""
+    return violations(evidence(hits={"/a/1": [*hits(until=begin), *hits(after=end)]}, **changes))
+
+
+def test_a_gap_is_found() -> None:
+    assert gap(20, 24) == []
+    assert gap(20, 27) == ["a was not probed for 9.0 s"]
+
+
+def test_a_worker_that_was_killed_has_the_time_to_start_and_no_more() -> None:
+    killed = [Death(20.0, 0)]
+    assert gap(20, 27, deaths=killed) == []
+    assert gap(20, 33, deaths=killed) == ["a was not probed for 15.0 s"]
+    assert gap(20, 27, deaths=[Death(20.0, 1)]), "another one's death is no excuse"
+    assert gap(20, 30, deaths=[*killed, Death(20.0 + STARTS_WITHIN, 0)]) == []
+    assert gap(20, 36, deaths=[*killed, Death(20.0 + STARTS_WITHIN, 0)])
+
+
+def test_what_the_machine_kept_waiting_is_not_blamed_on_who_waited_and_no_more_than_that() -> None:
+    def waited(begin: float, end: float) -> float:
+        return max(0.0, min(end, 26.0) - max(begin, 23.0))
+
+    assert gap(20, 27, waited=waited) == []
+    assert gap(20, 33, waited=waited) == ["a was not probed for 15.0 s"]
+    assert gap(33, 42, waited=waited), "the machine had time then"
+
+
+def handed_over(at: float, *, first: float, **changes: Any) -> list[str]:
+    """What is wrong when one worker probed until a moment, and another one from a moment."""
+    both = sorted([*hits(until=at), *(Hit(hit + 0.1, 1) for hit, _ in hits(after=first))])
+    return violations(evidence(hits={"/a/1": both}, **changes))
+
+
+def test_a_check_that_two_workers_probe_for_more_than_a_period_is_found() -> None:
+    assert handed_over(20, first=18) == []
+    assert handed_over(23, first=18) == []
+    assert handed_over(30, first=18) == ["a was probed by two workers for 8.9 s"]
+    assert handed_over(30, first=18, waited=lambda _begin, _end: 5.0) == []
+
+
+def test_a_worker_that_probes_at_once_what_changed_is_not_two() -> None:
+    soon = sorted([*hits(), *(Hit(at + 0.2, 0) for at, _ in hits() if 10 < at < 25)])
+    assert violations(evidence(hits={"/a/1": soon})) == []
+
+
+def test_a_leader_that_died_between_the_one_and_the_other_is_no_excuse_for_the_next() -> None:
+    assert handed_over(30, first=18, leaders_deaths=[19.0]) == []
+    assert handed_over(30, first=18, leaders_deaths=[10.0])
+    assert handed_over(30, first=18, leaders_deaths=[25.0])
 
 
 def test_a_deleted_check_that_is_probed_or_shown_is_found() -> None:
@@ -97,9 +143,9 @@ def test_an_event_told_twice_or_not_at_all_is_found() -> None:
 
 
 def test_a_turn_that_only_a_dead_worker_knew_of_is_excused_but_not_a_last_word_that_is_wrong() -> None:
-    assert flipped(deaths=[20.0, 31.0]) == []
-    assert flipped(events={"u": ["Down"]}, deaths=[20.0, 31.0])
-    assert flipped(events={"u": ["Up", "Up"]}, deaths=[20.0, 31.0])
+    assert flipped(deaths=[Death(20.0, 0), Death(31.0, 0)]) == []
+    assert flipped(events={"u": ["Down"]}, deaths=[Death(20.0, 0), Death(31.0, 0)])
+    assert flipped(events={"u": ["Up", "Up"]}, deaths=[Death(20.0, 0), Death(31.0, 0)])
 
 
 def test_what_is_left_over_and_what_is_missing_are_found() -> None:

@@ -50,9 +50,9 @@ class CountingSite:
             chosen = list(paths[first : first + 200])
             self._direct("answer", {"status": [str(status)], "host": [host], "path": chosen})
 
-    def hits(self, since: float = 0.0) -> dict[str, list[float]]:
-        """When each path was asked for: `time.monotonic`, in order."""
-        answer = self._direct("hits", {"since": [str(since)]})
+    def hits(self, since: float = 0.0, host: str = "") -> dict[str, list[float]]:
+        """When each path was asked for, of one host or of all: `time.monotonic`, in order."""
+        answer = self._direct("hits", {"since": [str(since)], "host": [host]})
         return {path: list(times) for path, times in answer.items()}
 
     def times(self, path: str, since: float = 0.0) -> list[float]:
@@ -101,6 +101,8 @@ def counting_site(folder: Path) -> Iterator[CountingSite]:
 class _Memory:
     def __init__(self) -> None:
         self.hits: dict[str, list[float]] = {}
+        self.hosts: dict[str, list[str]] = {}
+        """Of each hit, which host was asked."""
         self.answers: dict[tuple[str, str], int] = {}
 
     def follow(self, direction: str) -> bytes:
@@ -115,8 +117,15 @@ class _Memory:
             return json.dumps({"paths": [len(self.hits)]}).encode()
         if split.path.endswith("/firsts"):
             return json.dumps({path: times[:1] for path, times in self.hits.items()}).encode()
-        since = float(parameters["since"][0])
-        late = {path: [at for at in times if at >= since] for path, times in self.hits.items()}
+        since, host = float(parameters["since"][0]), parameters["host"][0]
+        late = {
+            path: [
+                at
+                for at, asked in zip(times, self.hosts[path], strict=True)
+                if at >= since and host in ("", asked)
+            ]
+            for path, times in self.hits.items()
+        }
         return json.dumps({path: times for path, times in late.items() if times}).encode()
 
 
@@ -138,6 +147,7 @@ class _Connection(asyncio.Protocol):
             status, body = 200, self._memory.follow(path)
         else:
             self._memory.hits.setdefault(path, []).append(time.monotonic())
+            self._memory.hosts.setdefault(path, []).append(self._host)
             status = self._memory.answers.get((self._host, path), 200)
             body = b"Welcome" if status == 200 else b"500 - Internal server error"
         lines = [f"HTTP/1.1 {status} {_PHRASES[status]}", f"Content-Length: {len(body)}", "Connection: close"]

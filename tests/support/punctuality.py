@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 import statistics
-from itertools import pairwise
+from itertools import combinations, pairwise, product
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _STILL_THE_SAME_SPELL = 1.5
 """Periods between two doubles that belong together."""
@@ -38,6 +38,31 @@ def doubled_for(times: Sequence[float], period: float) -> float:
         last = double
         longest = max(longest, last - begin)
     return longest
+
+
+def shared(probers: Iterable[Sequence[float]], period: float) -> list[tuple[float, float]]:
+    """When two of these probers were at work at the same time: begin and end of each stretch.
+
+    Args:
+        probers: When each of them asked.
+        period: Each is at work from one request to the next, where that is not overdue by half a period.
+    """
+    spells = [list(_spells(times, 1.5 * period)) for times in probers]
+    both = [
+        (max(one_begin, other_begin), min(one_end, other_end))
+        for one, other in combinations(spells, 2)
+        for (one_begin, one_end), (other_begin, other_end) in product(one, other)
+    ]
+    return sorted((begin, end) for begin, end in both if begin < end)
+
+
+def _spells(times: Sequence[float], longest: float) -> Iterator[tuple[float, float]]:
+    """Begin and end of each stretch without a gap above `longest`."""
+    begin = 0
+    for number in range(1, len(times) + 1):
+        if number == len(times) or times[number] - times[number - 1] > longest:
+            yield times[begin], times[number - 1]
+            begin = number
 
 
 def phase(times: Sequence[float], period: float) -> float:

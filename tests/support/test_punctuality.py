@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.punctuality import distance, doubled_for, longest_gap, phase
+from tests.support.punctuality import distance, doubled_for, longest_gap, phase, shared
 
 
 def test_the_longest_gap_counts_the_ends_too() -> None:
@@ -22,6 +22,17 @@ def test_two_probers_are_double_for_as_long_as_both_are_at_work() -> None:
 
 def test_a_first_probe_that_comes_soon_is_no_stretch_of_doubles() -> None:
     assert doubled_for([0.0, 1.0, 1.3, 2.0, 3.0], period=1.0) == 0.0
+
+
+def test_probers_that_are_known_share_a_target_from_the_first_of_the_one_to_the_last_of_the_other() -> None:
+    one = [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert shared([one, [2.5, 3.5, 4.5, 5.5]], period=1.0) == [(2.5, 4.0)]
+    assert shared([one, [4.1, 5.1]], period=1.0) == []
+    assert shared([one], period=1.0) == []
+
+
+def test_a_target_that_goes_to_and_fro_is_not_shared_meanwhile() -> None:
+    assert shared([[0.0, 1.0, 8.0, 9.0], [2.0, 3.0, 4.0, 5.0, 6.0, 7.0]], period=1.0) == []
 
 
 def test_phases_are_compared_around_the_circle() -> None:
