@@ -75,7 +75,6 @@ class Table:
                 "footer": {
                     "show": False,
                     "countRows": False,
-                    "fields": "",
                     "reducer": ["sum"],
                     "enablePagination": True,
                 },
