@@ -1,0 +1,30 @@
+"""What the machine keeps processes waiting is told from what they do themselves."""
+
+import os
+import subprocess
+import sys
+import time
+
+from tests.chaos.machine import Machine
+
+SECONDS = 0.3
+BURN = f"import time\nbegin = time.process_time()\nwhile time.process_time() - begin < {SECONDS}: pass"
+
+
+def test_processes_that_share_the_cores_wait_for_each_other() -> None:
+    with Machine() as machine:
+        begin = time.monotonic()
+        burning = [subprocess.Popen([sys.executable, "-c", BURN]) for _ in range(3 * (os.cpu_count() or 1))]
+        assert [process.wait(60) for process in burning] == [0] * len(burning)
+        end = time.monotonic()
+        time.sleep(SECONDS)
+        # One of them took that long for 0.3 s of work.
+        assert (end - begin - SECONDS) / 2 <= machine.waited(begin, end) <= end - begin
+        assert machine.waited(begin - 60.0, begin - 30.0) == 0.0
+
+
+def test_a_process_that_sleeps_waits_for_nobody() -> None:
+    with Machine() as machine:
+        begin = time.monotonic()
+        subprocess.run(["/bin/sleep", "1"], check=True, timeout=60)
+        assert machine.waited(begin, time.monotonic()) < (time.monotonic() - begin) / 2
