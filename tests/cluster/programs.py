@@ -157,3 +157,12 @@ NEEDED_BY_TESTS = ("kube-apiserver", "etcd", "prometheus", "promtool")
 
 NEEDED_BY_A_NODE = ("etcd", "kube-apiserver", *(program.name for program in NODE), "coredns")
 """What a whole one-node cluster is made of, beside the packages of `tests.cluster.node.packages`."""
+
+IN_A_CLUSTER = (
+    "prometheus-operator",
+    "prometheus-config-reloader",
+    "prometheus-in-cluster",
+    "alertmanager",
+    "grafana-operator",
+)
+"""What runs in pods of a cluster that is monitored as users' clusters are: all static."""

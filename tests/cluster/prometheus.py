@@ -54,7 +54,45 @@ def alerting_to(url: str) -> dict[str, Any]:
     return {"alertmanagers": [{"static_configs": [{"targets": [url.removeprefix("http://")]}]}]}
 
 
-class Prometheus:
+class PrometheusApi:
+    """What a Prometheus answers.
+
+    Attributes:
+        url: `http://HOST:PORT`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def query(self, expression: str) -> list[Sample]:
+        """The answer of an instant query that yields a vector, as of now."""
+        answer = self.get("/api/v1/query", query=expression)
+        return [
+            Sample(labels=series["metric"], value=float(series["value"][1])) for series in answer["result"]
+        ]
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """All pending and firing alerts, as the API has them: `labels`, `annotations`, `state`, ..."""
+        return list(self.get("/api/v1/alerts")["alerts"])
+
+    def targets(self) -> list[dict[str, Any]]:
+        """All active targets, as the API has them: `labels`, `health`, `lastError`, ..."""
+        return list(self.get("/api/v1/targets", state="active")["activeTargets"])
+
+    def get(self, path: str, **parameters: str) -> dict[str, Any]:
+        """The data of an answer.
+
+        Raises:
+            ValueError: Prometheus refused, in its own words.
+        """
+        with httpx.Client(base_url=self.url, timeout=30.0, trust_env=False) as http:
+            answer = http.get(path, params=parameters).json()
+        if answer["status"] != "success":
+            raise ValueError(f"Prometheus refused {path} {parameters}: {answer['error']}")
+        return dict(answer["data"])
+
+
+class Prometheus(PrometheusApi):
     """One Prometheus server on 127.0.0.1.
 
     Its first scrape comes 5 s after the start: that is how often its discovery hands on targets.
@@ -82,7 +120,7 @@ class Prometheus:
         self._binary = binary
         self._folder = folder
         self._program: Program | None = None
-        self.url = ""
+        super().__init__(url="")
         rule_files = []
         for number, document in enumerate(rules):
             path = folder / f"rules-{number}.yaml"
@@ -128,28 +166,6 @@ class Prometheus:
         if self._program is not None:
             self._program.stop()
             self._program = None
-
-    def query(self, expression: str) -> list[Sample]:
-        """The answer of an instant query that yields a vector, as of now."""
-        answer = self._get("/api/v1/query", query=expression)
-        return [
-            Sample(labels=series["metric"], value=float(series["value"][1])) for series in answer["result"]
-        ]
-
-    def alerts(self) -> list[dict[str, Any]]:
-        """All pending and firing alerts, as the API has them: `labels`, `annotations`, `state`, ..."""
-        return list(self._get("/api/v1/alerts")["alerts"])
-
-    def targets(self) -> list[dict[str, Any]]:
-        """All active targets, as the API has them: `labels`, `health`, `lastError`, ..."""
-        return list(self._get("/api/v1/targets", state="active")["activeTargets"])
-
-    def _get(self, path: str, **parameters: str) -> dict[str, Any]:
-        with httpx.Client(base_url=self.url, timeout=30.0, trust_env=False) as http:
-            answer = http.get(path, params=parameters).json()
-        if answer["status"] != "success":
-            raise ValueError(f"Prometheus refused {path} {parameters}: {answer['error']}")
-        return dict(answer["data"])
 
     def _is_ready(self) -> bool:
         log = (self._folder / "prometheus.log").read_text(encoding="utf-8", errors="replace")

@@ -13,6 +13,7 @@ from tests.cluster.node.kit import KIT_VARIABLE, Kit
 from tests.cluster.node.node import OneNode
 from tests.cluster.progress import Progress
 from tests.cluster.waiting import wait_until
+from tests.e2e.monitoring import Monitoring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,14 @@ def node(kit: Kit) -> Iterator[OneNode]:
         for what in ("pods", "events"):
             listing = running.kubectl("get", what, "--all-namespaces", "--output=wide")
             (kit.folder / f"{what}.txt").write_text(listing, encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def monitoring(node: OneNode, kit: Kit) -> Iterator[Monitoring]:
+    """Prometheus, Alertmanager and Grafana on that node, with their operators."""
+    with Monitoring(node, kit) as running:
+        yield running
+        running.keep()
 
 
 @pytest.fixture

@@ -101,6 +101,16 @@ class Containerd:
         if answer.returncode != 0:
             raise ProgramError(f"`ctr images import {archive}` failed: {answer.stdout.strip()}")
 
+    def name_image(self, image: str, name: str) -> None:
+        """Give an image another name, beside its own.
+
+        Raises:
+            ProgramError: There is no such image.
+        """
+        answer = self._ctr("--namespace=k8s.io", "images", "tag", "--force", image, name)
+        if answer.returncode != 0:
+            raise ProgramError(f"`ctr images tag {image} {name}` failed: {answer.stdout.strip()}")
+
     def _answers(self) -> bool:
         return self._ctr("version").returncode == 0
 

@@ -24,8 +24,12 @@ TREE = Path(__file__).parents[3]
 BUSYBOX = "localhost/busybox:1"
 """A shell and its tools in one static program; it holds the namespaces of each pod, too."""
 
-COREDNS = "localhost/coredns:1"
-
+# An image of one static program, where programs are in the images that people pull.
+_OF_A_PROGRAM = """\
+FROM scratch
+COPY {name} /bin/{name}
+ENTRYPOINT ["/bin/{name}"]
+"""
 _DOCKERFILES = Path(__file__).parent / "dockerfiles"
 _MMDEBSTRAP = (
     "mmdebstrap",
@@ -41,6 +45,11 @@ _MOST_LAYERS = 120
 
 # So that a build behind a company's proxy trusts, and asks, what this machine does.
 _OF_THIS_MACHINE = ("/etc/ssl/certs", "/etc/pip.conf")
+
+
+def program_image(program: str) -> str:
+    """The name of the image that `ImageBuilder.of_program` makes of a program, by the program's name."""
+    return f"localhost/{program}:1"
 
 
 def product_image() -> str:
@@ -66,22 +75,32 @@ class ImageBuilder:
     environment: Mapping[str, str]
     progress: Progress
 
-    def images(self, *, coredns: Path) -> dict[str, Path]:
-        """The archives of all images that a node begins with, by image name.
+    def busybox(self) -> Path:
+        """The archive of `BUSYBOX`.
 
         Raises:
-            ToolUnavailableError: One cannot be built; the message says why.
+            ToolUnavailableError: It cannot be built; the message says why.
         """
         unpacker = DebianUnpacker(cache=self.cache, environment=self.environment, progress=self.progress)
-        busybox = unpacker.unpack("busybox-static") / "bin" / "busybox"
-        return {
-            BUSYBOX: self._around(busybox, BUSYBOX),
-            COREDNS: self._around(coredns, COREDNS),
-            product_image(): self.product(),
-        }
+        program = unpacker.unpack("busybox-static") / "bin" / "busybox"
+        dockerfile = (_DOCKERFILES / "busybox.Dockerfile").read_text(encoding="utf-8")
+        return self._around(program, BUSYBOX, dockerfile)
+
+    def of_program(self, program: Path) -> Path:
+        """The archive of the image `program_image(program.name)`, which holds a static program alone.
+
+        Raises:
+            ToolUnavailableError: As in `busybox`.
+        """
+        dockerfile = _OF_A_PROGRAM.format(name=program.name)
+        return self._around(program, program_image(program.name), dockerfile)
 
     def product(self) -> Path:
-        """The archive of Pollwatch's image, built from the Dockerfile of this tree as it is now."""
+        """The archive of Pollwatch's image, built from the Dockerfile of this tree as it is now.
+
+        Raises:
+            ToolUnavailableError: As in `busybox`.
+        """
         name = product_image()
         key = _digest(_of_files(product_sources(TREE), TREE), _base_key().encode(), name.encode())
         entry = self.cache.entry("image-pollwatch", key)
@@ -106,15 +125,19 @@ class ImageBuilder:
             context=TREE,
         )
 
-    def _around(self, program: Path, name: str) -> Path:
-        """The archive of an image of one static program."""
-        dockerfile = _DOCKERFILES / f"{program.name}.Dockerfile"
-        key = _digest(dockerfile.read_bytes(), program.read_bytes())
+    def _around(self, program: Path, name: str, dockerfile: str) -> Path:
+        key = _digest(dockerfile.encode(), name.encode(), program.read_bytes())
         entry = self.cache.entry(f"image-{program.name}", key)
-        self.cache.fill(
-            entry,
-            lambda folder: self._build(name, folder, "--file", dockerfile, context=program.parent),
-        )
+
+        def fill(folder: Path) -> None:
+            context = folder / "context"
+            context.mkdir()
+            (context / "Dockerfile").write_text(dockerfile, encoding="utf-8")
+            shutil.copy(program, context)
+            self._build(name, folder, context=context)
+            shutil.rmtree(context)
+
+        self.cache.fill(entry, fill)
         return entry / "image.tar"
 
     def _base(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,14 +21,16 @@ class Kit:
     Attributes:
         name: Of this run: its control groups are called so.
         folder: For logs and kubeconfigs; it outlives the run.
-        programs: Paths of the programs of `NEEDED_BY_A_NODE`, by name.
+        programs: Paths of programs, by name: those of `NEEDED_BY_A_NODE`, and what else was asked for.
         images: Archives of container images, by the name under which pods ask for them.
+        crds: Folders with the CRDs of others, by the names of `sources.CRDS`, for `apifiles.read_crds`.
     """
 
     name: str
     folder: Path
     programs: Mapping[str, Path]
     images: Mapping[str, Path]
+    crds: Mapping[str, Path] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Keep it in a file."""
@@ -37,6 +39,7 @@ class Kit:
             "folder": str(self.folder),
             "programs": {name: str(program) for name, program in self.programs.items()},
             "images": {name: str(archive) for name, archive in self.images.items()},
+            "crds": {name: str(folder) for name, folder in self.crds.items()},
         }
         path.write_text(json.dumps(document, indent=2), encoding="utf-8")
 
@@ -49,4 +52,5 @@ class Kit:
             folder=Path(document["folder"]),
             programs={name: Path(program) for name, program in document["programs"].items()},
             images={name: Path(archive) for name, archive in document["images"].items()},
+            crds={name: Path(folder) for name, folder in document["crds"].items()},
         )

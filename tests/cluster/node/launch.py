@@ -7,25 +7,31 @@ import sys
 from typing import TYPE_CHECKING
 
 from tests.cluster.cache import Cache, ToolUnavailableError
-from tests.cluster.node.images import ImageBuilder
+from tests.cluster.grafana_build import GRAFANA
+from tests.cluster.node.images import BUSYBOX, ImageBuilder, product_image, program_image
 from tests.cluster.node.isolation import run_isolated
 from tests.cluster.node.kit import KIT_VARIABLE, Kit
 from tests.cluster.node.packages import install_missing_packages, with_administrators_path
 from tests.cluster.node.runs import new_run, sweep
-from tests.cluster.programs import NEEDED_BY_A_NODE
+from tests.cluster.programs import IN_A_CLUSTER, NEEDED_BY_A_NODE
 from tests.cluster.progress import Progress
+from tests.cluster.sources import CRDS
 from tests.cluster.tools import Toolbox
 from tools.bootstrap import INTERRUPTED, cache_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
-def launch(command: Sequence[str | Path]) -> int:
+def launch(command: Sequence[str | Path], *, monitoring: bool = False) -> int:
     """Run a command in namespaces of its own, in which it can start a `OneNode`.
 
     The command finds the path of its `Kit` in the variable `KIT_VARIABLE`.
+
+    Args:
+        command: The program and its arguments.
+        monitoring: Have Helm, Prometheus, Alertmanager, Grafana and their operators in the kit, too.
 
     Returns:
         The command's exit code; 1 after one line about what is missing; 130 after Ctrl-C.
@@ -39,19 +45,28 @@ def launch(command: Sequence[str | Path]) -> int:
             progress.say(f"removed what {name} has left, which was killed")
         environment = with_administrators_path(os.environ)
         install_missing_packages(environment, progress)
-        toolbox = Toolbox(environment, progress)
-        programs = {name: toolbox.path(name) for name in NEEDED_BY_A_NODE}
-        builder = ImageBuilder(
-            cache=Cache(cache_folder(environment)), environment=environment, progress=progress
-        )
-        images = builder.images(coredns=programs["coredns"])
+        with new_run() as folder:
+            progress.say(f"logs: {folder}")
+            kit = folder / "kit.json"
+            _gather(folder, environment, progress, monitoring=monitoring).write(kit)
+            return run_isolated(command, environment={**environment, KIT_VARIABLE: str(kit)})
     except ToolUnavailableError as error:
         progress.say(str(error))
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
-    with new_run() as folder:
-        progress.say(f"logs: {folder}")
-        kit = folder / "kit.json"
-        Kit(name=folder.name, folder=folder, programs=programs, images=images).write(kit)
-        return run_isolated(command, environment={**environment, KIT_VARIABLE: str(kit)})
+
+
+def _gather(folder: Path, environment: Mapping[str, str], progress: Progress, *, monitoring: bool) -> Kit:
+    toolbox = Toolbox(environment, progress)
+    builder = ImageBuilder(cache=Cache(cache_folder(environment)), environment=environment, progress=progress)
+    in_pods = ("coredns", *(IN_A_CLUSTER if monitoring else ()))
+    others = ("helm", GRAFANA) if monitoring else ()
+    # One after the other: a compiler takes all processors.
+    names = dict.fromkeys((*NEEDED_BY_A_NODE, *in_pods, *others))
+    programs = {name: toolbox.path(name) for name in names}
+    images = {BUSYBOX: builder.busybox(), product_image(): builder.product()}
+    for name in in_pods:
+        images[program_image(name)] = builder.of_program(programs[name])
+    crds = {name: toolbox.api_files().crds(name) for name in CRDS} if monitoring else {}
+    return Kit(name=folder.name, folder=folder, programs=programs, images=images, crds=crds)

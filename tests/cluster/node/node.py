@@ -14,7 +14,7 @@ from tests.cluster.node import cgroups
 from tests.cluster.node.containerd import Containerd
 from tests.cluster.node.controllers import controller_manager_arguments, scheduler_arguments
 from tests.cluster.node.credentials import NodeCredentials
-from tests.cluster.node.images import BUSYBOX, COREDNS
+from tests.cluster.node.images import BUSYBOX, program_image
 from tests.cluster.node.kubelet import kubelet_arguments
 from tests.cluster.node.kubeproxy import kube_proxy_arguments
 from tests.cluster.node.mounts import STATE, shield_machine
@@ -110,7 +110,7 @@ class OneNode:
             self.load_image(archive)
 
     def _archives(self, *, of_node: bool) -> list[Path]:
-        names = {BUSYBOX, COREDNS}
+        names = {BUSYBOX, program_image("coredns")}
         return [archive for name, archive in self._kit.images.items() if (name in names) is of_node]
 
     def _start_controllers(self) -> None:
@@ -155,6 +155,10 @@ class OneNode:
     def load_image(self, archive: Path) -> None:
         """Make an image of an OCI or Docker archive known, under the name the archive gives it."""
         self._containerd.load_image(archive)
+
+    def name_image(self, image: str, name: str) -> None:
+        """Give an image that is on the node another name: one that it stands in for."""
+        self._containerd.name_image(image, name)
 
     def kubectl(self, *arguments: str, text: str | None = None, timeout_seconds: float = 120.0) -> str:
         """Run kubectl as the administrator, and return what it prints.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.cluster.cache import ToolUnavailableError
@@ -27,6 +28,9 @@ _PACKAGES = {
     "ip": "iproute2",
     "mount": "mount",
     "unshare": "util-linux",
+    # Grafana's server is built with SQLite, which is in C.
+    "gcc": "gcc",
+    "/usr/include/stdlib.h": "libc6-dev",
 }
 
 
@@ -39,7 +43,13 @@ def with_administrators_path(environment: Mapping[str, str]) -> dict[str, str]:
 def missing_packages(environment: Mapping[str, str]) -> list[str]:
     """The Debian packages that are needed and not there, by name."""
     path = with_administrators_path(environment)["PATH"]
-    return sorted({package for program, package in _PACKAGES.items() if not shutil.which(program, path=path)})
+    return sorted(
+        {
+            package
+            for program, package in _PACKAGES.items()
+            if not (Path(program).exists() if program.startswith("/") else shutil.which(program, path=path))
+        }
+    )
 
 
 def install_missing_packages(environment: Mapping[str, str], progress: Progress) -> None:

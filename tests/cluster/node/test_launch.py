@@ -41,6 +41,7 @@ def test_a_kit_is_read_as_it_was_written(tmp_path: Path) -> None:
         folder=tmp_path,
         programs={"kubelet": tmp_path / "kubelet"},
         images={"localhost/busybox:1": tmp_path / "image.tar"},
+        crds={"gateway-api": tmp_path / "crds"},
     )
     kit.write(tmp_path / "kit.json")
 

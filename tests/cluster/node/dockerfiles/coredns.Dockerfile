@@ -1,3 +1,0 @@
-FROM scratch
-COPY coredns /coredns
-ENTRYPOINT ["/coredns"]
