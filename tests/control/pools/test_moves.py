@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pollwatch.control.pools import fleet, membership
+from pollwatch.control.pools import courier, fleet, membership, roster
 from pollwatch.control.pools.keys import read_keys
 from pollwatch.control.pools.names import keys_name, labels, pod_name, worker_name
 from pollwatch.control.pools.owned import PODS, SECRETS
@@ -158,6 +158,20 @@ async def test_a_worker_goes_on_with_what_another_one_gets_until_that_one_has_it
         await until(lambda: on.probed(0, 1, 2) == sorted(NAMES), "the others to let go of them")
 
 
+async def test_a_worker_lets_go_after_a_while_though_nobody_knows_whether_the_other_one_probes(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "HAND_OVER", 1.0)
+    monkeypatch.setattr(fleet, "TICK", 0.5)
+    async with scene(stage, replicas=2) as on, on.running.leading():
+        await on.begin(0, 1)
+        await on.resize(3)
+        await on.until_keyed(2)
+        on.appear(2)
+        on.workers[2].keys = replace(on.workers[2].keys, plan_keys=())
+        await until(lambda: len(on.probed(0, 1)) < len(NAMES), "the others to let go")
+
+
 async def test_no_check_is_moved_while_a_worker_that_has_some_cannot_be_told(stage: Stage) -> None:
     async with scene(stage, replicas=2) as on, on.running.leading():
         await on.begin(0, 1)
@@ -176,6 +190,21 @@ async def test_no_check_is_moved_while_a_worker_that_has_some_cannot_be_told(sta
         on.workers[0].keys = keys
         await until(lambda: on.probed(2), "the new worker to have Checks")
         await until(lambda: on.probed(0, 1, 2) == sorted(NAMES), "the others to let go of them")
+
+
+async def test_checks_move_after_a_while_though_a_worker_that_has_some_cannot_be_told(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "PATIENCE", 1.0)
+    monkeypatch.setattr(fleet, "TICK", 0.5)
+    async with scene(stage, replicas=2) as on, on.running.leading():
+        await on.begin(0, 1)
+        on.workers[0].keys = replace(on.workers[0].keys, feed_tokens=())
+        await eventually(lambda: stage.reason("Delivered") == "TokenMismatch", "its feed to be refused")
+        await on.resize(3)
+        await on.until_keyed(2)
+        on.appear(2)
+        await until(lambda: on.probed(2), "the new worker to have Checks")
 
 
 async def test_what_a_worker_on_a_lost_node_had_goes_to_the_others_until_it_is_back(
