@@ -8,9 +8,8 @@ import pytest
 
 from pollwatch.api import conditions, pool_conditions
 from pollwatch.plan.samples import Reason
+from tests.docs.pages import PAGES, ROOT, name
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\[[^\]]*\]\((?!https?://|mailto:)([^)#\s]+)?(#[^)\s]*)?\)")
 
 
@@ -20,7 +19,7 @@ def anchors(page: Path) -> set[str]:
     return {"#" + re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "SECURITY.md"], ids=name)
 def test_every_link_within_the_tree_leads_somewhere(page: Path) -> None:
     broken = []
     for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):

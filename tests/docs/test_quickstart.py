@@ -1,14 +1,13 @@
 """The quickstart can be followed by a machine: `make e2e` does, on a real cluster."""
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.docs.pages import ROOT, blocks
 from tests.docs.quickstart import PAGE, Step, steps
 
-ROOT = Path(__file__).parents[2]
 CHECKS = Step(
     heading="Watch it",
     commands="kubectl get checks -A -o wide\n",
@@ -37,7 +36,7 @@ def test_its_commands_have_no_prompt_and_name_files_that_are_there() -> None:
 
 
 def test_the_check_that_it_shows_is_the_one_that_it_applies() -> None:
-    (shown,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    (shown,) = blocks(PAGE, "yaml")
     applied = (ROOT / "manifests/samples/quickstart/check.yaml").read_text(encoding="utf-8")
     assert yaml.safe_load(shown) == yaml.safe_load(applied)
 

@@ -2,25 +2,18 @@
 
 import io
 import re
-from pathlib import Path
 
 import pytest
 
 from pollwatch.api.load import load
+from tests.docs.pages import PAGES, blocks, name
 
-ROOT = Path(__file__).parents[2]
-YAML_BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OF_CHECKS = re.compile(r"^spec:\n(?:  .*\n|\n)*?  (?:http|tcp):", re.MULTILINE)
 
 
 def parts() -> list[tuple[str, str]]:
     """Blocks that show `spec` of a Check and nothing around it, with the page's name."""
-    return [
-        (page.name, block)
-        for page in sorted((ROOT / "docs").rglob("*.md"))
-        for block in YAML_BLOCK.findall(page.read_text(encoding="utf-8"))
-        if OF_CHECKS.match(block)
-    ]
+    return [(name(page), block) for page in PAGES for block in blocks(page, "yaml") if OF_CHECKS.match(block)]
 
 
 def test_there_are_parts_of_checks_in_several_pages() -> None:
