@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.fernet import Fernet
+from structlog.testing import capture_logs
 
 from pollwatch.control import peer as peer_module
 from pollwatch.control.links import LinkReason, feed_client
@@ -231,6 +232,26 @@ async def test_a_worker_that_knows_none_of_the_keys_is_told_with_what_to_do(work
         assert "keys Secret" in link.message
         worker.keys = KEYS
         await until(lambda: link.state.problem is None, "the end of it")
+
+
+async def test_keys_that_are_still_being_made_are_no_mismatch_unless_it_takes_long(
+    worker: ToldWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.tell("a", UP)
+    async with linked(worker.url) as link:
+        link.keys = Keys()
+        errors = "pollwatch_operator_feed_errors_total"
+        with capture_logs() as logs:
+            await until(lambda: sample(link.metrics, errors, pool="east", worker="east-0") >= 2, "two tries")
+            assert link.reason is None
+            link.keys = KEYS
+            await link.until_told(("a", UP))
+        assert [entry for entry in logs if entry["log_level"] == "warning"] == []
+    monkeypatch.setattr("pollwatch.control.puller.PATIENCE", 0.1)
+    async with linked(worker.url) as link:
+        link.keys = Keys()
+        await until(lambda: link.reason is LinkReason.TOKEN_MISMATCH, "the problem to be told")
+        assert "there is no key to show yet" in link.message
 
 
 async def test_keys_are_rotated_without_a_gap(worker: ToldWorker) -> None:

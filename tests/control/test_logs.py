@@ -6,6 +6,10 @@ import subprocess
 import sys
 from typing import Any
 
+from tests.cli.terminals import CONTROLS, Terminal
+from tests.cluster.controlplane import ControlPlane
+from tests.support.waiting import until
+
 FLOOD = 20_000
 """Lines; many more than a pipe holds, and than may wait."""
 
@@ -99,3 +103,46 @@ with logs_to(sys.stderr):
     (line,) = done.stderr.splitlines()
     entry = json.loads(line)
     assert (entry["event"], entry["logger"], entry["level"]) == ("1 of 2", "somebody", "warning")
+
+
+async def test_on_a_terminal_the_operator_writes_for_people(cluster: ControlPlane) -> None:
+    arguments = ("--embedded", "--listen=127.0.0.1:0", f"--kubeconfig={cluster.kubeconfig()}")
+    async with Terminal("pollwatch", "operator", *arguments, columns=120, lines=30) as terminal:
+
+        def lines() -> list[str]:
+            return CONTROLS.sub("", terminal.received).replace("\r", "").splitlines()
+
+        try:
+            await until(lambda: any("operator is ready" in line for line in lines()), "a ready operator")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it wrote:\n" + "\n".join(lines())) from None
+        assert await terminal.end() == 0
+    (started,) = (line for line in lines() if "operator started" in line)
+    assert "[info" in started
+    assert "url=http://127.0.0.1:" in started
+    assert not [line for line in lines() if line.startswith("{")]
+    assert CONTROLS.search(terminal.received), "no colours"
+
+
+def test_on_a_terminal_a_traceback_shows_no_values_of_variables() -> None:
+    program = """
+import structlog, sys
+from pollwatch.control.logs import logs_to
+
+class Terminal:
+    write, flush = sys.stdout.write, sys.stdout.flush
+
+    def isatty(self):
+        return True
+
+with logs_to(Terminal()):
+    password = "s3" + "cret"
+    try:
+        password.no_such_attribute
+    except AttributeError:
+        structlog.get_logger("test").exception("it failed", check="public-sites/front-page")
+"""
+    done = run(program, capture_output=True)
+    assert "it failed" in done.stdout
+    assert "AttributeError: 'str' object has no attribute 'no_such_attribute'" in done.stdout
+    assert "s3cret" not in done.stdout + done.stderr

@@ -44,6 +44,26 @@ def test_an_operator_that_cannot_list_is_not_ready_and_not_restarted(
     wait_until(lambda: leads(operator), what="the operator to lead again", within_seconds=60)
 
 
+def test_metrics_are_served_while_the_api_server_is_away_and_tell_of_it(
+    cluster: ControlPlane, start_pooled: StartOperator
+) -> None:
+    operator = start_pooled("--resync-period=1")
+    wait_until(lambda: leads(operator), what="the operator to lead", within_seconds=60)
+    unanswered = "pollwatch_operator_api_requests_total", 'code="0"'
+    failed = "pollwatch_operator_resyncs_total", 'outcome="failed"'
+    before = sum(operator.series(*unanswered).values()), sum(operator.series(*failed).values())
+    with cluster.api_server_outage():
+        for name, earlier in zip((unanswered, failed), before, strict=True):
+            wait_until(
+                lambda name=name, earlier=earlier: sum(operator.series(*name).values()) > earlier,  # type: ignore[misc]
+                what=f"{name} to grow",
+                within_seconds=60,
+            )
+        wait_until(lambda: not leads(operator), what="the operator to lead no more", within_seconds=60)
+        assert operator.series("process_resident_memory_bytes")
+    wait_until(lambda: leads(operator), what="the operator to lead again", within_seconds=60)
+
+
 def test_of_two_operators_both_are_ready_and_one_says_that_it_leads(start_pooled: StartOperator) -> None:
     operators = [start_pooled(), start_pooled()]
     wait_until(lambda: sorted(map(leads, operators)) == [False, True], what="one to lead", within_seconds=60)

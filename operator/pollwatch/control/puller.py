@@ -141,7 +141,7 @@ class Puller:
 
     async def _read(self, address: str) -> Page:
         """Read a page, showing one key after the other until one is accepted."""
-        refusal = UnauthorizedError("there is none to show yet")
+        refusal = UnauthorizedError("there is no key to show yet")
         report = self.report
         for token in by_acceptance(self._peer.keys().feed_tokens, report.keys if report is not None else ()):
             try:
@@ -189,11 +189,15 @@ class Puller:
         peer.metrics.feed_errors.labels(peer.pool, peer.worker).inc()
         self._failing_since = self._failing_since or started
         self._judge_silence()
+        is_patient = peer.clock.monotonic() - self._failing_since < PATIENCE
         if isinstance(error, UnauthorizedError):
+            # The keys of a worker that is new are being made.
+            if is_patient and not peer.keys().feed_tokens:
+                return
             problem = token_mismatch(peer.worker, str(error))
         elif isinstance(error, BadFeedError):
             problem = bad_feed(peer.worker, str(error))
-        elif peer.clock.monotonic() - self._failing_since < PATIENCE:
+        elif is_patient:
             return
         else:
             problem = unreachable(peer.worker, str(error))
