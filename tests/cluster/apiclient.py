@@ -101,6 +101,7 @@ class ApiClient:
         *,
         namespace: str = "default",
         field_validation: str = "Strict",
+        dry_run: bool = False,
     ) -> list[JsonObject]:
         """Apply objects on the server, as `kubectl apply --server-side --force-conflicts` does.
 
@@ -108,6 +109,7 @@ class ApiClient:
             documents: The objects, applied in their order.
             namespace: For namespaced objects that name none.
             field_validation: `Strict` refuses unknown and duplicate fields, `Warn` and `Ignore` drop them.
+            dry_run: Have everything judged, and nothing kept.
 
         Returns:
             The objects as they are now.
@@ -119,6 +121,7 @@ class ApiClient:
             "fieldManager": "pollwatch-tests",
             "force": "true",
             "fieldValidation": field_validation,
+            **({"dryRun": "All"} if dry_run else {}),
         }
         return [
             self._request(
