@@ -6,7 +6,7 @@ from pydantic import Field
 
 from pollwatch.api.base import Model
 from pollwatch.api.check import MAX_POOLS
-from pollwatch.api.conditions import AcceptedReason, ReadyReason
+from pollwatch.api.conditions import AcceptedReason, AlertsReason, ReadyReason
 from pollwatch.api.lists import keyed
 from pollwatch.api.metadata import PoolName
 from pollwatch.api.rules import Pattern
@@ -25,7 +25,7 @@ class Condition(Model):
 
     type: Annotated[str, Field(min_length=1, max_length=316)]
     """What the condition speaks of. `Accepted`: the spec is valid and all that it refers to is usable.
-    `Ready`: the Check is being probed."""
+    `Ready`: the Check is being probed. `AlertsRendered`: its alert rules are where they are evaluated."""
     status: Literal["True", "False", "Unknown"]
     """Whether it is so."""
     observed_generation: Int64 | None = None
@@ -41,6 +41,8 @@ class Condition(Model):
             + ", ".join(AcceptedReason)
             + ". Of `Ready`: "
             + ", ".join(ReadyReason)
+            + ". Of `AlertsRendered`: "
+            + ", ".join(AlertsReason)
             + ".",
         ),
         REASON,

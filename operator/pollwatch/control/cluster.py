@@ -302,7 +302,8 @@ class Cluster:
                 query=query,
                 accept=METADATA_ONLY if metadata_only else "application/json",
             )
-            yield page["items"]
+            # Of custom resources, an empty list of metadata alone is `null`.
+            yield page["items"] or ()
             following = page["metadata"].get("continue")
             if not following:
                 return

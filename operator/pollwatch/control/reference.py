@@ -26,12 +26,14 @@ def reference() -> str:
     metrics = ControlMetrics()
     metrics.watch_queues(reconcile=lambda: 0.0, status=lambda: 0.0)
     metrics.watch_checks(lambda _reason: 0.0)
+    metrics.watch_alerts(rules=lambda: 0.0, checks=lambda _reason: 0.0)
     metrics.watch_loop(lambda: 0.0)
     # A family shows its labels once it has a series.
     metrics.requests.labels("GET", "200")
     metrics.request_seconds.labels("GET")
     for family in (metrics.watch_events, metrics.pruned):
         family.labels("Check")
+    metrics.alert_writes.labels("PrometheusRule", "applied")
     metrics.feed_states.labels("default")
     for family in (metrics.feed_lost, metrics.feed_errors, metrics.worker_restarts):
         family.labels("default", "default-0")

@@ -49,7 +49,7 @@ def pod_monitor(namespace: str, labels: Mapping[str, str]) -> Document:
         {
             "selector": {"matchLabels": dict(OURS)},
             # Who probes already is to be scraped, ready or not: that is the default for pods.
-            "podMetricsEndpoints": [{"port": HTTP_PORT, **_ENDPOINT}],
+            "podMetricsEndpoints": [{"port": HTTP_PORT, **_ENDPOINT, "relabelings": [_POOL]}],
         },
     )
 
@@ -78,6 +78,9 @@ _ENDPOINT = {
     # The label `namespace` of a series is the Check's, not the pod's.
     "honorLabels": True,
 }
+
+_POOL = {"sourceLabels": ["__meta_kubernetes_pod_label_pollwatch_dev_pool"], "targetLabel": "pool"}
+"""Whose worker it is: series of Checks have the label by themselves, the worker's own have not."""
 
 
 def _document(

@@ -71,6 +71,8 @@ class Alerting:
     """What each Check was when its rules were asked for last."""
     _queue: WorkQueue[str] | None = field(default=None, init=False)
     """Namespaces to look at; `None`: we do not lead."""
+    _logged: tuple[list[str], list[str]] | None = field(default=None, init=False)
+    """The kinds and denials that the log was told of last."""
 
     def __post_init__(self) -> None:
         """Work out what is wanted."""
@@ -153,6 +155,7 @@ class Alerting:
                     group.create_task(self._work(queue, scribe))
         finally:
             self._queue = None
+            self._logged = None
             queue.close()
             self._namespaces.clear()
             self._seen.clear()
@@ -164,18 +167,29 @@ class Alerting:
         """Look at what there is, for ever."""
         failures = 0
         while True:
-            seen, failure = await lookout.look()
-            self._heed(seen, lookout, scribe)
-            failure = await scraping.tend() or failure
-            self._look_for_less(lookout)
-            if failure is None:
-                failures = 0
-                await asyncio.sleep(self.settings.look_period)
-                continue
-            failures += 1
-            delay = backoff(failures, jitter=self.random())
-            self._log.warning("looking after alert rules failed", seconds=round(delay, 1), error=str(failure))
+            try:
+                failure = await self._look(lookout, scribe, scraping)
+            except Exception:  # noqa: BLE001 - logged with its traceback
+                # A defect: Checks are probed and judged all the same.
+                self.metrics.reconcile_errors.inc()
+                self._log.exception("looking after alert rules met a defect")
+                failure = "a defect in Pollwatch"
+            failures = failures + 1 if failure else 0
+            delay = self.settings.look_period
+            if failure:
+                delay = min(delay, backoff(failures, jitter=self.random()))
+                self._log.warning("looking after alert rules failed", seconds=round(delay, 1), error=failure)
             await asyncio.sleep(delay)
+
+    async def _look(self, lookout: Lookout, scribe: Scribe, scraping: Scraping) -> str:
+        """Look once; return what kept us from it, in words."""
+        seen, failure = await lookout.look()
+        self._heed(seen, lookout, scribe)
+        failure = await scraping.tend() or failure
+        for resource in (*RULE_KINDS, *MONITORS):
+            if resource not in self._wanted:
+                lookout.ignore(resource)
+        return str(failure or "")
 
     def _heed(self, seen: Seen, lookout: Lookout, scribe: Scribe) -> None:
         """Have looked at what is not as it was left."""
@@ -194,7 +208,12 @@ class Alerting:
                 scribe.tell(name.namespace, shard)
 
     def _log_access(self, lookout: Lookout) -> None:
+        """Say, once, where rules are rendered to and what keeps us from it."""
         kinds = [api.rules.kind for api in self._apis if lookout.serves(api)]
+        denials = lookout.denials(self._wanted)
+        if (kinds, denials) == self._logged:
+            return
+        self._logged = kinds, denials
         if kinds:
             self._log.info("alert rules are rendered", kinds=kinds)
         elif self._apis:
@@ -202,14 +221,8 @@ class Alerting:
                 "alert rules are not rendered: the cluster knows none of these kinds",
                 kinds=[api.rules.kind for api in self._apis],
             )
-        for denial in lookout.denials([*self._wanted]):
+        for denial in denials:
             self._log.warning("no right to look after alert rules", error=denial, remedy=REMEDY)
-
-    def _look_for_less(self, lookout: Lookout) -> None:
-        """Stop looking for kinds that are not wanted, once nothing of ours is left in them."""
-        for resource in (*RULE_KINDS, *MONITORS):
-            if resource not in self._wanted:
-                lookout.ignore(resource)
 
     # Writing
 

@@ -1,0 +1,201 @@
+"""What users of Prometheus Operator and of grafana-operator see of Checks, on a real API server."""
+
+from pollwatch.control.alerting.apis import (
+    GRAFANA_FOLDERS,
+    GRAFANA_RULE_GROUPS,
+    POD_MONITORS,
+    PROMETHEUS_RULES,
+    SERVICE_MONITORS,
+)
+from tests.control.alerting.conftest import Objects, Operators, until
+from tests.control.conftest import Checks, StartOperator
+from tests.support.sites import Site
+
+
+def test_a_check_has_alert_rules_in_prometheus_and_in_grafana(
+    operators: Operators, start: StartOperator, checks: Checks, objects: Objects, site: Site
+) -> None:
+    operators.install()
+    start()
+    checks.create("front-page", http={"url": site.url})
+
+    rule = objects.wait(PROMETHEUS_RULES)
+    assert [group["name"] for group in rule["spec"]["groups"]] == [f"{checks.namespace}/front-page"]
+    assert "CheckDown" in {one["alert"] for one in rule["spec"]["groups"][0]["rules"]}
+    assert objects.wait(GRAFANA_FOLDERS)["spec"]["title"] == f"Pollwatch: {checks.namespace}"
+    group = objects.wait(GRAFANA_RULE_GROUPS)
+    assert group["spec"]["folderRef"] == "pollwatch-checks"
+    assert any("CheckDown" in one["title"] for one in group["spec"]["rules"])
+    condition = checks.wait_reason("front-page", "AlertsRendered", "Rendered")
+    assert condition["status"] == "True"
+    assert condition["message"] == (
+        "In PrometheusRule pollwatch-checks and GrafanaAlertRuleGroup pollwatch-checks."
+    )
+
+
+def test_operators_that_are_installed_later_are_found_without_a_restart(
+    operators: Operators, start: StartOperator, checks: Checks, objects: Objects, site: Site
+) -> None:
+    operator = start()
+    checks.create("front-page", http={"url": site.url})
+    condition = checks.wait_reason("front-page", "AlertsRendered", "NoRuleApi")
+    assert condition["status"] == "False"
+    assert checks.wait_verdict("front-page", "Up")
+    assert checks.condition("front-page", "Ready")["status"] == "True"
+
+    operators.install("prometheus-operator")
+    assert objects.wait(PROMETHEUS_RULES)
+    checks.wait_reason("front-page", "AlertsRendered", "Rendered")
+    operators.install("grafana-operator")
+    assert objects.wait(GRAFANA_RULE_GROUPS)
+
+    operators.uninstall()
+    checks.wait_reason("front-page", "AlertsRendered", "NoRuleApi")
+    (missing, *_) = operator.entries("alert rules are not rendered: the cluster knows none of these kinds")
+    assert missing["kinds"] == ["PrometheusRule", "GrafanaAlertRuleGroup"]
+    assert operator.series("pollwatch_operator_reconcile_errors_total") == {
+        "pollwatch_operator_reconcile_errors_total": 0.0
+    }
+
+
+def test_what_somebody_changes_in_our_rules_is_put_right_and_what_they_add_stays(
+    operators: Operators, start: StartOperator, checks: Checks, objects: Objects, site: Site
+) -> None:
+    operators.install("prometheus-operator")
+    operator = start()
+    checks.create("front-page", http={"url": site.url})
+    before = objects.wait(PROMETHEUS_RULES)["spec"]
+    checks.wait_reason("front-page", "AlertsRendered", "Rendered")
+
+    objects.change(PROMETHEUS_RULES, {"metadata": {"labels": {"release": "ours"}}})
+    edited = [{**before["groups"][0], "rules": before["groups"][0]["rules"][:1]}]
+    objects.change(PROMETHEUS_RULES, {"spec": {"groups": edited}})
+    until(lambda: objects.get(PROMETHEUS_RULES)["spec"] == before, "the rules to be put right")
+    assert objects.get(PROMETHEUS_RULES)["metadata"]["labels"]["release"] == "ours"
+    until(lambda: operator.entries("somebody changed an object of ours; put right"), "the log to tell")
+
+    objects.delete(PROMETHEUS_RULES)
+    assert objects.wait(PROMETHEUS_RULES)["spec"] == before
+
+
+def test_rules_go_with_the_last_check_that_has_alerts(
+    operators: Operators, start: StartOperator, checks: Checks, objects: Objects, site: Site
+) -> None:
+    operators.install()
+    start()
+    for name in ("front-page", "search"):
+        checks.create(name, http={"url": site.url})
+    until(lambda: len(objects.groups()) == 2, "both to have rules")
+
+    checks.delete("search")
+    until(lambda: objects.groups() == [f"{checks.namespace}/front-page"], "the rules of one to go")
+    checks.change("front-page", alert={"enabled": False})
+    for resource in (PROMETHEUS_RULES, GRAFANA_RULE_GROUPS, GRAFANA_FOLDERS):
+        objects.wait_gone(resource)
+    checks.wait_reason("front-page", "AlertsRendered", "Disabled")
+
+    checks.change("front-page", alert={"enabled": True})
+    objects.wait(PROMETHEUS_RULES)
+    checks.delete("front-page")
+    objects.wait_gone(PROMETHEUS_RULES)
+
+
+def test_rules_that_are_not_wanted_any_more_are_taken_away(
+    operators: Operators, start: StartOperator, checks: Checks, objects: Objects, site: Site
+) -> None:
+    operators.install()
+    first = start()
+    checks.create("front-page", http={"url": site.url})
+    checks.wait_reason("front-page", "AlertsRendered", "Rendered")
+    first.stop()
+
+    second = start("--grafana-rules=never")
+    objects.wait_gone(GRAFANA_RULE_GROUPS)
+    objects.wait_gone(GRAFANA_FOLDERS)
+    until(
+        lambda: (
+            checks.condition("front-page", "AlertsRendered")["message"]
+            == "In PrometheusRule pollwatch-checks."
+        ),
+        "the condition to tell where the rules are now",
+    )
+    second.stop()
+
+    start("--grafana-rules=never", "--prometheus-rules=never")
+    objects.wait_gone(PROMETHEUS_RULES)
+    until(lambda: not checks.condition("front-page", "AlertsRendered"), "nothing to be said of alerts")
+
+
+def test_a_restart_writes_nothing_that_is_as_it_should_be(
+    operators: Operators, start: StartOperator, checks: Checks, objects: Objects, site: Site
+) -> None:
+    operators.install()
+    first = start()
+    checks.create("front-page", http={"url": site.url})
+    checks.wait_reason("front-page", "AlertsRendered", "Rendered")
+    first.stop()
+    before = [objects.get(kind) for kind in (PROMETHEUS_RULES, GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS)]
+
+    second = start()
+    until(
+        lambda: second.series("pollwatch_operator_alert_rules")["pollwatch_operator_alert_rules"] > 0,
+        "rules to be rendered",
+    )
+    assert not second.series("pollwatch_operator_alert_writes_total", 'kind="PrometheusRule"')
+    assert not second.series("pollwatch_operator_alert_writes_total", 'kind="GrafanaAlertRuleGroup"')
+    after = [objects.get(kind) for kind in (PROMETHEUS_RULES, GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS)]
+    assert after == before
+
+
+def test_a_new_check_has_its_alerts_in_the_first_status_that_is_written(
+    operators: Operators, start: StartOperator, checks: Checks, site: Site
+) -> None:
+    operators.install()
+    operator = start()
+    for number in range(10):
+        checks.create(f"page-{number}", http={"url": site.url})
+    for number in range(10):
+        checks.wait_reason(f"page-{number}", "AlertsRendered", "Rendered")
+        checks.wait_verdict(f"page-{number}", "Up")
+    written = operator.series("pollwatch_operator_status_writes_total", 'outcome="written"')
+    assert sum(written.values()) == 10
+
+
+def test_an_annotation_that_is_no_template_is_said_and_the_alerts_are_there_without_it(
+    operators: Operators, start: StartOperator, checks: Checks, objects: Objects, site: Site
+) -> None:
+    operators.install("prometheus-operator")
+    start()
+    checks.create(
+        "front-page",
+        http={"url": site.url},
+        alert={
+            "annotations": {"summary": "{{ $labels.check | nonsense }}", "note": "call {{ $labels.team }}"}
+        },
+    )
+    checks.create("search", http={"url": site.url})
+
+    condition = checks.wait_reason("front-page", "AlertsRendered", "InvalidTemplate")
+    assert condition["status"] == "False"
+    assert condition["message"].startswith("spec.alert.annotations.summary: ")
+    checks.wait_reason("search", "AlertsRendered", "Rendered")
+    checks.wait_event("front-page", "InvalidTemplate")
+    assert len(objects.groups()) == 2
+    rules = objects.get(PROMETHEUS_RULES)["spec"]["groups"][0]["rules"]
+    assert all(rule["annotations"]["note"] == "call {{ $labels.team }}" for rule in rules)
+    assert "nonsense" not in str(rules)
+
+
+def test_pollwatch_is_scraped_by_way_of_a_service_monitor_that_goes_when_it_is_not_wanted(
+    operators: Operators, start: StartOperator, home: Objects
+) -> None:
+    operators.install("prometheus-operator")
+    first = start("--rule-label=release=kube-prometheus-stack")
+    monitor = home.wait(SERVICE_MONITORS, "pollwatch")
+    assert monitor["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    assert monitor["spec"]["endpoints"][0]["honorLabels"] is True
+    assert home.names(POD_MONITORS) == []
+    first.stop()
+
+    start("--monitors=never")
+    home.wait_gone(SERVICE_MONITORS, "pollwatch")
