@@ -199,3 +199,64 @@ async def test_a_request_that_never_arrives_whole_is_not_waited_for(
 async def test_what_is_not_http_gets_a_plain_400() -> None:
     async with bench(Limits()) as served:
         assert (await read_all(await served.ask(b"\x16\x03\x01 hello\r\n\r\n"))).startswith(b"HTTP/1.1 400 ")
+
+
+def visitor(server: HttpServer, address: str) -> httpx.AsyncClient:
+    """A client with an address of its own, as another pod or the kubelet has one."""
+    return httpx.AsyncClient(
+        base_url=server.url, transport=httpx.AsyncHTTPTransport(local_address=address), timeout=30.0
+    )
+
+
+async def held_connection(server: HttpServer, address: str, request: bytes) -> socket.socket:
+    """Connect from an address and send something, or nothing; the connection is not closed."""
+    client = socket.socket()
+    client.setblocking(False)  # noqa: FBT003 -- the standard library's signature
+    client.bind((address, 0))
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(client, ("127.0.0.1", server.port))
+    if request:
+        await loop.sock_sendall(client, request)
+        assert (await loop.sock_recv(client, 4096)).startswith(b"HTTP/1.1 ")
+    return client
+
+
+GREEDY, KUBELET, PROMETHEUS = "127.0.0.66", "127.0.0.2", "127.0.0.3"
+
+
+@pytest.mark.parametrize("request_sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: w\r\n\r\n"])
+async def test_a_client_that_holds_all_connections_keeps_nobody_else_out(request_sent: bytes) -> None:
+    async with (
+        bench(Limits(connections=8)) as served,
+        visitor(served.server, PROMETHEUS) as prometheus,
+        visitor(served.server, KUBELET) as kubelet,
+    ):
+        assert (await prometheus.get("/readyz")).is_success
+        (kept,) = connections_of(prometheus)
+        held = [await held_connection(served.server, GREEDY, request_sent) for _ in range(20)]
+        for path in ("/healthz", "/readyz") * 3:
+            assert (await kubelet.get(path, headers={"Connection": "close"})).is_success
+        assert (await prometheus.get("/readyz")).is_success
+        assert connections_of(prometheus) == [kept]
+        assert await read_all(held[0]) == b""
+        for client in held:
+            client.close()
+
+
+def connections_of(client: httpx.AsyncClient) -> list[object]:
+    """The connections that a client keeps open."""
+    transport = client._transport
+    assert isinstance(transport, httpx.AsyncHTTPTransport)
+    return list(transport._pool.connections)
+
+
+async def test_a_response_under_way_is_kept_while_others_of_its_client_are_idle() -> None:
+    async with bench(Limits(connections=3)) as served:
+        under_way = await served.ask()
+        await served.source.begun.get()
+        idle = [await held_connection(served.server, "127.0.0.1", b"") for _ in range(6)]
+        await read_all(idle[0])
+        assert not served.source.dropped
+        for client in (under_way, *idle):
+            client.close()
+        assert await served.ended() is ScrapeOutcome.ABORTED

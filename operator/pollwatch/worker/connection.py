@@ -1,8 +1,8 @@
 """One HTTP connection to the worker, with limits on what a client may make it hold.
 
-uvicorn bounds how many connections there are, but neither how long a request may take to
-arrive nor how large it may be, and it closes politely: a client that does not read would
-keep its connection for ever.
+uvicorn bounds how many connections there are, whoever has them, but neither how long a request
+may take to arrive nor how large it may be, and it closes politely: a client that does not read
+would keep its connection for ever.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pollwatch.worker.asgi import Scope
+from pollwatch.worker.guests import Guests
 
 MAX_REQUEST_BYTES = 1 << 14
 """Of a whole request, without a body that its endpoint admits."""
@@ -67,11 +68,14 @@ def no_body(scope: Scope) -> int:
 class Connection(HttpToolsProtocol):
     """uvicorn's connection with a limit on the size of a request, and on waiting for the client."""
 
-    def __init__(self, *args: Any, body_limit: BodyLimit = no_body, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, guests: Guests, body_limit: BodyLimit = no_body, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._guests = guests
+        self._peer = ""
         self._body_limit = body_limit
         self._limit = MAX_REQUEST_BYTES
         self._arrived = 0
+        self._answering = False
         self.stalled = False
         self._deadline: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
@@ -80,13 +84,24 @@ class Connection(HttpToolsProtocol):
         """Whether nothing can be sent any more."""
         return self.transport.is_closing()
 
+    def is_idle(self) -> bool:
+        """Whether no request is being answered."""
+        return not self._answering
+
+    def drop(self) -> None:
+        """End it at once."""
+        self.transport.abort()
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn narrows it
         """Begin to wait for a request."""
         super().connection_made(transport)
+        self._peer = self.client[0] if self.client is not None else ""
+        self._guests.enter(self, self._peer)
         self._expect_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
+        self._guests.leave(self, self._peer)
         self._stop_waiting()
         self._stop_stall()
         super().connection_lost(exc)
@@ -112,6 +127,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Let the endpoint say how long a body may be."""
+        self._answering = True
         super().on_headers_complete()
         self._limit = MAX_REQUEST_BYTES + self._body_limit(cast("Scope", self.scope))
 
@@ -124,6 +140,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """A whole response is on its way."""
+        self._answering = False
         super().on_response_complete()
         if self.transport.is_closing():
             self.loop.call_later(CLOSE_SECONDS, self.transport.abort)

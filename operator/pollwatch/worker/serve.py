@@ -14,6 +14,7 @@ import uvicorn
 
 from pollwatch.worker.asgi import App, Receive, Scope, Send, reply, router
 from pollwatch.worker.connection import Connection
+from pollwatch.worker.guests import Guests
 from pollwatch.worker.health import Health
 from pollwatch.worker.listen import ListenAddress, ListenError, bind
 from pollwatch.worker.scrape import MetricsSource, ScrapeApp, ScrapeOutcome
@@ -43,7 +44,7 @@ class Limits:
     """How much of the process clients may use."""
 
     connections: int = 256
-    """Beyond them: 503."""
+    """Beyond them, whoever has most loses one."""
     scrapes: int = 4
     """Scrapes under way at a time; beyond them: 503."""
     keep_alive_seconds: int = 120
@@ -146,7 +147,8 @@ class HttpServer:
         return upload.body_limit(scope) if upload is not None and scope["method"] == "POST" else 0
 
     def _config(self) -> uvicorn.Config:
-        connection = functools.partial(Connection, body_limit=self._body_limit)
+        guests = Guests(self._limits.connections)
+        connection = functools.partial(Connection, guests=guests, body_limit=self._body_limit)
         return uvicorn.Config(
             self._app,
             interface="asgi3",
@@ -158,7 +160,6 @@ class HttpServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=self._limits.connections,
             timeout_keep_alive=self._limits.keep_alive_seconds,
         )
 
