@@ -79,8 +79,15 @@ _ENDPOINT = {
     "honorLabels": True,
 }
 
-_POOL = {"sourceLabels": ["__meta_kubernetes_pod_label_pollwatch_dev_pool"], "targetLabel": "pool"}
-"""Whose worker it is: series of Checks have the label by themselves, the worker's own have not."""
+_POOL = {
+    "action": "replace",
+    "sourceLabels": ["__meta_kubernetes_pod_label_pollwatch_dev_pool"],
+    "targetLabel": "pool",
+}
+"""Whose worker it is: series of Checks have the label by themselves, the worker's own have not.
+
+The action is the default, written out: an object must come back as it was applied.
+"""
 
 
 def _document(
