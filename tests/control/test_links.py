@@ -428,3 +428,10 @@ async def test_a_defect_in_a_link_is_logged_and_it_begins_anew(
             await until(lambda: sample(link.metrics, "pollwatch_operator_reconcile_errors_total"), "it")
             patch.undo()
             await link.until_told(("a", UP))
+
+
+async def test_a_link_that_ends_in_the_middle_of_a_read_leaves_nothing_behind(worker: ToldWorker) -> None:
+    before = asyncio.all_tasks()
+    async with linked(worker.url) as link:
+        await until(lambda: link.state.report is not None and worker.app.readers, "a read that waits")
+    await until(lambda: asyncio.all_tasks() <= before, "all that the link began to end")

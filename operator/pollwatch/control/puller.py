@@ -167,8 +167,10 @@ class Puller:
             while not task.done():
                 self._moved.clear()
                 moved = asyncio.ensure_future(self._moved.wait())
-                await asyncio.wait({task, moved}, return_when=asyncio.FIRST_COMPLETED)
-                moved.cancel()
+                try:
+                    await asyncio.wait({task, moved}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    moved.cancel()
                 if not task.done() and self._peer.address() != address:
                     return None
             return await task
