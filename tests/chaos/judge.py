@@ -150,7 +150,7 @@ def _doubles(subject: Subject, hits: Sequence[Hit], evidence: Evidence) -> Itera
             continue
         # It told the one, and died before it told the other: the next leader does.
         if any(
-            begin - LATE <= death <= begin + LATE and end <= death + READ_WITHIN
+            begin - LATE <= death <= begin + LATE and end <= death + READ_WITHIN + evidence.waited(death, end)
             for death in evidence.leaders_deaths
         ):
             continue
@@ -181,7 +181,7 @@ def _events(evidence: Evidence) -> Iterator[str]:
         lost = _lost(subject.turns, told)
         if lost is None:
             yield f"{subject.name}: Events tell {told}, and {happened} is what happened"
-        elif not all(_is_excused(turn, evidence.deaths) for turn in lost):
+        elif not all(_is_excused(turn, evidence) for turn in lost):
             yield f"{subject.name}: Events tell {told} of {happened}"
         elif (told or ["Up"])[-1] != subject.verdict:
             yield f"{subject.name} is {subject.verdict} in the end, and the last Event is {told[-1:]}"
@@ -198,12 +198,15 @@ def _lost(turns: Sequence[Turn], told: Sequence[str]) -> list[Turn] | None:
     return None if following else lost
 
 
-def _is_excused(turn: Turn, deaths: Sequence[Death]) -> bool:
+def _is_excused(turn: Turn, evidence: Evidence) -> bool:
     """Whether a worker died before anybody can be expected to have read what it found.
 
     No disk remembers it: where the leader is gone too, a turn that does not last is nobody's to tell.
     """
-    return any(turn.at - PERIOD <= death.at <= turn.at + READ_WITHIN for death in deaths)
+    return any(
+        turn.at - PERIOD <= death.at <= turn.at + READ_WITHIN + evidence.waited(turn.at, death.at)
+        for death in evidence.deaths
+    )
 
 
 def _series(evidence: Evidence) -> Iterator[str]:

@@ -41,7 +41,7 @@ OPERATORS = 2
 SYNC_AFTER = 5.0
 """Seconds from a changed Secret to the changed volume: a kubelet takes up to a minute."""
 SETTLES_WITHIN = 60.0
-"""Seconds after the last fault within which all has to be as it should be."""
+"""Seconds after the last fault within which all has to be as it should be, beside what the machine takes."""
 QUIET = 4.5 * PERIOD
 """Seconds for which it is then watched."""
 
@@ -287,16 +287,17 @@ class Stage:
 
     def _settle(self, when: str) -> list[str]:
         """Wait until status says what is true; what is wrong still, at most a few lines of it."""
-        deadline = time.monotonic() + SETTLES_WITHIN
+        begin = time.monotonic()
         while True:
             self._tend()
             wrong = [*statuses(self.subjects.values(), self._listed()), *self._unsettled()]
             if not wrong:
                 self._note(f"settled {when}")
                 return []
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > begin + SETTLES_WITHIN + self._machine.waited(begin, now):
                 self._note(f"not settled {when}")
-                return [f"{SETTLES_WITHIN:g} s {when}:", *wrong]
+                return [f"{now - begin:.0f} s {when}:", *wrong]
             time.sleep(0.5)
 
     def _unsettled(self) -> list[str]:
