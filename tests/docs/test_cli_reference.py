@@ -1,13 +1,12 @@
 """The reference of the command line has every command and every option that people can give."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from pollwatch.cli.commands import COMMANDS
+from pollwatch.cli.commands import COMMANDS, main
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/cli.md").read_text(encoding="utf-8")
 
@@ -21,10 +20,9 @@ def section(command: str) -> str:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_a_command_is_in_its_section(command: str) -> None:
-    shown = subprocess.run(
-        [sys.executable, "-m", "pollwatch", command, "--help"], capture_output=True, text=True, check=True
-    ).stdout
+    shown = CliRunner().invoke(main, [command, "--help"]).stdout
     options = set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", shown, re.MULTILINE)) - {"--help"}
 
+    assert options or command in ("probe", "crds", "completion")
     assert section(command)
     assert [option for option in options if option not in section(command)] == []
