@@ -234,6 +234,23 @@ async def test_a_worker_that_knows_none_of_the_keys_is_told_with_what_to_do(work
         await until(lambda: link.state.problem is None, "the end of it")
 
 
+async def test_what_another_worker_says_in_the_place_of_one_is_not_taken_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pollwatch.control.puller.PATIENCE", 0.1)
+    async with told_worker(name="west-3") as stranger, told_worker() as worker:
+        stranger.tell("a", DOWN)
+        worker.tell("a", UP)
+        async with linked(stranger.url) as link:
+            await until(lambda: link.reason is LinkReason.UNREACHABLE, "the problem to be told")
+            assert "worker west-3 answers there" in link.message
+            assert link.state.report is None
+            link.url = worker.url
+            link.link.nudge()
+            await link.until_told(("a", UP))
+            assert link.reason is None
+
+
 async def test_keys_that_are_still_being_made_are_no_mismatch_unless_it_takes_long(
     worker: ToldWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,7 @@ class Verdicts:
     def __init__(self) -> None:
         self.admissions: dict[CheckKey, Admission] = {}
         self.pools: dict[CheckKey, tuple[tuple[str, ...], int]] = {}
+        self.rates: dict[CheckKey, float | None] = {}
 
     def decided(
         self,
@@ -61,9 +62,11 @@ class Verdicts:
         *,
         pools: tuple[str, ...],
         quorum: int = 1,
+        rate: float | None = None,
     ) -> None:
         self.admissions[key] = admission
         self.pools[key] = pools, quorum
+        self.rates[key] = rate
 
     def forget(self, key: CheckKey) -> None:
         del self.admissions[key]
@@ -280,10 +283,12 @@ def test_a_check_that_is_slowed_by_the_rate_of_its_host_says_how_often_it_is_pro
         assert bench.plane.pools["east"][KEY].rate == 0.5
         assert "In ProbePool east only every 2 s" in bench.admission().ready_message
         assert "maxProbesPerSecondPerHost" in bench.admission().ready_message
+        assert bench.said.rates[KEY] == 0.5
         bench.pool("east", maxProbesPerSecondPerHost=10)
         await asyncio.sleep(2)
         assert bench.plane.pools["east"][KEY].rate is None
         assert bench.admission().ready_message == "Probed every 1 s."
+        assert bench.said.rates[KEY] is None
 
     play(steps)
 

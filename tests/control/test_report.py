@@ -90,6 +90,7 @@ class Operator:
             clock=self.clock,
         )
         self.pools, self.quorum = pools, quorum
+        self.rate: float | None = None
         self._watch()
         self.decide()
         self.reporter.begin()
@@ -102,7 +103,7 @@ class Operator:
     def decide(self, admission: Admission = ACCEPTED, *, anew: bool = True) -> None:
         plan = PLAN if anew and admission.planned else None
         pools = self.pools if admission.planned else ()
-        self.reporter.decided(KEY, UID, admission, plan, pools=pools, quorum=self.quorum)
+        self.reporter.decided(KEY, UID, admission, plan, pools=pools, quorum=self.quorum, rate=self.rate)
 
     async def find(self, *found: Found) -> None:
         self.data_plane.waiting += found
@@ -270,6 +271,21 @@ async def test_an_operator_that_restarts_with_its_worker_changes_nothing(kuberne
     assert (second.writes, kubernetes.status, kubernetes.told) == (0, before, ["Down"])
     await second.find(one(UP, now + 40, previous=DOWN))
     assert kubernetes.told == ["Down", "Up"]
+
+
+async def test_a_check_that_a_pool_slows_has_as_much_more_time_before_it_is_unknown(
+    kubernetes: Kubernetes,
+) -> None:
+    operator = Operator(kubernetes)
+    operator.rate = 1.0 / (4.0 * PLAN.period)
+    operator.decide(anew=False)
+    now = kubernetes.clock.time()
+    await operator.find(one(DOWN, now))
+    await operator.find(one(UNKNOWN, now + 10))
+    operator.pass_time(EXPECTED + 3.0 * PLAN.period - 1.0)
+    assert operator.status.verdict is DOWN
+    operator.pass_time(2.0)
+    assert operator.status.verdict is UNKNOWN
 
 
 async def test_a_worker_that_was_started_anew_has_a_little_time_before_its_checks_are_unknown(

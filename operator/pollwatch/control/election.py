@@ -24,11 +24,9 @@ from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRec
 from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
 from pollwatch.control.credentials import Credentials
+from pollwatch.control.lease import LEASE
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.plan.clock import Clock
-
-LEASE = "pollwatch"
-"""Name of the Lease."""
 
 LEASE_SECONDS = 8
 """For so long after the last renewal that it saw, a follower leaves the Lease to its holder."""

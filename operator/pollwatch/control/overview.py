@@ -6,10 +6,8 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from pollwatch.control.cluster import PROBE_POOLS, Cluster, RefusedError, Resource
-
-LEASES = Resource(kind="Lease", group="coordination.k8s.io", version="v1", plural="leases")
-LEASE_NAME = "pollwatch"
+from pollwatch.control.cluster import PROBE_POOLS, Cluster, RefusedError
+from pollwatch.control.lease import LEASE, LEASES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +105,7 @@ async def look(cluster: Cluster, *, system_namespace: str, now: float) -> Overvi
 
 async def _leader(cluster: Cluster, namespace: str, now: float) -> Leader | None:
     try:
-        lease = await cluster.get(LEASES, namespace, LEASE_NAME)
+        lease = await cluster.get(LEASES, namespace, LEASE)
     except RefusedError as error:
         if error.code == HTTPStatus.NOT_FOUND:
             return None

@@ -19,7 +19,7 @@ from pollwatch.control.cluster import (
     Resource,
     UnreachableError,
 )
-from pollwatch.control.overview import LEASE_NAME, LEASES
+from pollwatch.control.lease import LEASE, LEASES
 from pollwatch.control.pools import addresses
 from pollwatch.control.pools.default_pool import CLUSTER_ROLES
 from pollwatch.control.pools.owned import OWNED, PODS
@@ -75,7 +75,7 @@ RIGHTS_AT_HOME: Sequence[Right] = (
     *(Right(verb=verb, resource=PODS) for verb in FOLLOW),
     Right(verb="get", resource=SECRETS),
     Right(verb="create", resource=LEASES),
-    *(Right(verb=verb, resource=LEASES, name=LEASE_NAME) for verb in ("get", "update")),
+    *(Right(verb=verb, resource=LEASES, name=LEASE) for verb in ("get", "update")),
 )
 """What it needs in its own namespace for pools: manifests/rbac/pools, too."""
 

@@ -10,8 +10,10 @@ import structlog
 
 from pollwatch.control.data_plane import Found
 from pollwatch.control.feed_page import (
+    QUOTED,
     BadFeedError,
     FeedError,
+    NoAnswerError,
     Page,
     UnauthorizedError,
     at_latest,
@@ -145,7 +147,7 @@ class Puller:
         report = self.report
         for token in by_acceptance(self._peer.keys().feed_tokens, report.keys if report is not None else ()):
             try:
-                return await read_page(
+                page = await read_page(
                     self._peer.client,
                     address,
                     token,
@@ -158,7 +160,21 @@ class Puller:
                 )
             except UnauthorizedError as error:
                 refusal = error
+            else:
+                self._recognise(page, address)
+                return page
         raise refusal
+
+    def _recognise(self, page: Page, address: str) -> None:
+        """Make sure that it is the worker that was asked: addresses change hands.
+
+        Raises:
+            NoAnswerError: It is another one.
+        """
+        worker = page.head.report.worker
+        # One without a plan does not know its name yet.
+        if worker and worker != self._peer.worker:
+            raise NoAnswerError(f"{address}: worker {worker[:QUOTED]} answers there")
 
     async def _unless_moved(self, reading: Coroutine[Any, Any, Page], address: str) -> Page | None:
         """Wait for a page, but not from a place where the worker is no longer: then `None`."""

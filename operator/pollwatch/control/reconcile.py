@@ -193,6 +193,7 @@ class Reconciler:
             plans[0][1] if changed else None,
             pools=placed.names,
             quorum=check.spec.needed_for_down,
+            rate=min(self._plans.rates(key).values(), default=None),
         )
 
     def _probing(self, key: CheckKey, check: Check, placed: Placed) -> tuple[ReadyReason, str]:

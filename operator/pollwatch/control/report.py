@@ -53,10 +53,20 @@ class _Decided:
     admission: Admission
     pools: tuple[str, ...]
     quorum: int
-    expected: float
-    """Seconds within which a verdict can be expected."""
+    plan: CheckPlan | None
+    """As it was compiled; `None`: not known yet."""
+    rate: float | None
+    """Probes a second that the slowest of its pools holds it to; `None`: as many as the period asks for."""
     unplanned_since: float | None
     """Monotonic seconds; `None`: it is in the Plan."""
+
+    @property
+    def expected(self) -> float:
+        """Seconds within which a verdict can be expected."""
+        if self.plan is None:
+            return UNPLANNED
+        interval = self.plan.period if self.rate is None else max(self.plan.period, 1.0 / self.rate)
+        return interval + self.plan.timeout + GRACE
 
 
 class Reporter:
@@ -119,6 +129,7 @@ class Reporter:
         *,
         pools: tuple[str, ...],
         quorum: int = 1,
+        rate: float | None = None,
     ) -> None:
         """Take in what became of a Check.
 
@@ -129,6 +140,7 @@ class Reporter:
             plan: what is going to be probed, when that is new.
             pools: where it is probed from; empty when it is not in the Plan.
             quorum: from how many of them it has to be Down to be it.
+            rate: probes a second, where the slowest of its pools holds it to fewer than its period asks for.
         """
         before = self._decided.get(key)
         if before is not None and before.uid != uid:
@@ -141,15 +153,13 @@ class Reporter:
                 self._drop_found(key)
             elif not admission.planned:
                 unplanned_since = before.unplanned_since
-        expected = before.expected if before is not None else UNPLANNED
-        if plan is not None:
-            expected = plan.period + plan.timeout + GRACE
         self._decided[key] = _Decided(
             uid=uid,
             admission=admission,
             pools=pools,
             quorum=quorum,
-            expected=expected,
+            plan=plan or (before.plan if before is not None else None),
+            rate=rate,
             unplanned_since=unplanned_since,
         )
         if admission.planned:
