@@ -19,32 +19,37 @@ if TYPE_CHECKING:
     from tests.cluster.node.node import OneNode
 
 _SERVER = Path(__file__).with_name("website_server.py")
-_LABELS = {"app": "site"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A web site in a namespace; the Service `site` is headless: its name stands for each pod's address.
+    """A web site in a namespace; its Service is headless: the name stands for each pod's address.
 
     Attributes:
         node: Where it runs.
         namespace: Its pods are `site-0`, `site-1`, ...
         replicas: How many.
+        name: Of the Service and of the StatefulSet.
+        port: Where its pages are.
+        welcome: What they say.
     """
 
     node: OneNode
     namespace: str
     replicas: int
+    name: str = "site"
+    port: int = PORT
+    welcome: str = "welcome"
 
     @property
     def url(self) -> str:
         """Its front page, by name."""
-        return f"http://site.{self.namespace}.svc.cluster.local:{PORT}/"
+        return f"http://{self.name}.{self.namespace}.svc.cluster.local:{self.port}/"
 
     def start(self) -> None:
         """Run it, and return when every pod answers."""
         self.node.admin.apply(self._documents(), namespace=self.namespace)
-        path = f"/apis/apps/v1/namespaces/{self.namespace}/statefulsets/site"
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/statefulsets/{self.name}"
         wait_until(
             lambda: self.node.admin.get(path)["status"].get("readyReplicas") == self.replicas,
             what="the site's pods to be ready",
@@ -60,54 +65,66 @@ class Site:
         answer = httpx.get(f"{self._pod_url(ordinal)}/asked", trust_env=False).raise_for_status()
         return Counter(answer.json())
 
+    def watch(self) -> None:
+        """Forget the gaps so far; see `gap`."""
+        for ordinal in range(self.replicas):
+            httpx.put(f"{self._pod_url(ordinal)}/watch", trust_env=False).raise_for_status()
+
+    def gap(self, page: str) -> float:
+        """The longest time, in seconds, that some pod was not asked for a page since `watch`."""
+        return max(
+            float(httpx.get(f"{self._pod_url(ordinal)}/gaps", trust_env=False).json()[page])
+            for ordinal in range(self.replicas)
+        )
+
     def address(self, ordinal: int) -> str:
         """The address of one pod."""
-        pod = self.node.admin.get(f"/api/v1/namespaces/{self.namespace}/pods/site-{ordinal}")
+        pod = self.node.admin.get(f"/api/v1/namespaces/{self.namespace}/pods/{self.name}-{ordinal}")
         return str(pod["status"]["podIP"])
 
     def _pod_url(self, ordinal: int) -> str:
-        return f"http://{self.address(ordinal)}:{PORT}"
+        return f"http://{self.address(ordinal)}:{self.port}"
 
     def _documents(self) -> list[JsonObject]:
+        labels = {"app": self.name}
         server = {"server.py": _SERVER.read_text(encoding="utf-8")}
         return [
-            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "site"}, "data": server},
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": self.name}, "data": server},
             {
                 "apiVersion": "v1",
                 "kind": "Service",
-                "metadata": {"name": "site"},
+                "metadata": {"name": self.name},
                 "spec": {
                     "clusterIP": "None",
                     # A pod that is slow to answer the kubelet is not to vanish from the name.
                     "publishNotReadyAddresses": True,
-                    "selector": _LABELS,
-                    "ports": [{"port": PORT}],
+                    "selector": labels,
+                    "ports": [{"port": self.port}],
                 },
             },
             {
                 "apiVersion": "apps/v1",
                 "kind": "StatefulSet",
-                "metadata": {"name": "site"},
+                "metadata": {"name": self.name},
                 "spec": {
-                    "serviceName": "site",
+                    "serviceName": self.name,
                     "podManagementPolicy": "Parallel",
                     "replicas": self.replicas,
-                    "selector": {"matchLabels": _LABELS},
-                    "template": {"metadata": {"labels": _LABELS}, "spec": _pod_spec()},
+                    "selector": {"matchLabels": labels},
+                    "template": {"metadata": {"labels": labels}, "spec": self._pod_spec()},
                 },
             },
         ]
 
-
-def _pod_spec() -> JsonObject:
-    return restricted_pod(
-        {
-            "name": "server",
-            # It is there, and it has Python.
-            "image": product_image(),
-            "command": ["python", "/site/server.py"],
-            "readinessProbe": {"httpGet": {"path": "/ready", "port": PORT}, "periodSeconds": 1},
-            "volumeMounts": [{"name": "site", "mountPath": "/site"}],
-        },
-        volumes=[{"name": "site", "configMap": {"name": "site"}}],
-    )
+    def _pod_spec(self) -> JsonObject:
+        return restricted_pod(
+            {
+                "name": "server",
+                # It is there, and it has Python.
+                "image": product_image(),
+                "command": ["python", "/site/server.py", str(self.port), self.welcome],
+                "readinessProbe": {"httpGet": {"path": "/ready", "port": self.port}, "periodSeconds": 1},
+                "volumeMounts": [{"name": "site", "mountPath": "/site"}],
+            },
+            volumes=[{"name": "site", "configMap": {"name": self.name}}],
+        )
