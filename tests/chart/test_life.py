@@ -1,0 +1,247 @@
+"""A release on a real API server: installed, upgraded, switched to and fro, rolled back, uninstalled."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.chart.helm import CHART, NAMESPACE, RELEASE, Helm
+from tests.cluster.apiclient import ApiError
+from tests.cluster.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.chart.helm import Object, Values
+    from tests.cluster.controlplane import ControlPlane
+
+DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/pollwatch"
+CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+CHECKS = "/apis/pollwatch.dev/v1alpha1/namespaces/default/checks"
+POOLS = "/apis/pollwatch.dev/v1alpha1/probepools"
+
+EMBEDDED: Values = {"mode": "embedded"}
+POOLED: Values = {"mode": "pools"}
+
+STATUS = {"verdict": "Degraded", "observedGeneration": 1, "reason": "UnexpectedStatus"}
+
+
+class Release:
+    """A release, as who runs it sees it."""
+
+    def __init__(self, helm: Helm, cluster: ControlPlane, *, server_side: bool = True) -> None:
+        self._helm = helm
+        self._apply = f"--server-side={'true' if server_side else 'false'}"
+        self.admin = cluster.admin
+
+    def install(self, values: Values, *, chart: Path = CHART) -> str:
+        """Install it, and return what Helm says."""
+        return self._helm("install", RELEASE, chart, f"--namespace={NAMESPACE}", self._apply, values=values)
+
+    def upgrade(self, values: Values) -> str:
+        """Upgrade it to the chart of this tree, with these values and no others."""
+        options = (f"--namespace={NAMESPACE}", "--reset-values", self._apply)
+        return self._helm("upgrade", RELEASE, CHART, *options, values=values)
+
+    def rollback(self) -> None:
+        """Go back to the revision before."""
+        self._helm("rollback", RELEASE, f"--namespace={NAMESPACE}", self._apply)
+
+    def uninstall(self) -> str:
+        """Take it away, and return what Helm says."""
+        return self._helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--ignore-not-found")
+
+    def find(self, path: str) -> Object | None:
+        """Read an object; none where there is none."""
+        try:
+            return self.admin.get(path)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return None
+
+    def wait_gone(self, path: str) -> None:
+        """Wait until there is no such object."""
+        wait_until(lambda: self.find(path) is None, what=f"{path} to be gone")
+
+    def deployment(self) -> Object:
+        """The operator's."""
+        return self.admin.get(DEPLOYMENT)
+
+    def pool_roles(self) -> list[str]:
+        """What the operator may do with pools."""
+        listed = self.admin.get("/apis/rbac.authorization.k8s.io/v1/clusterroles")["items"]
+        return sorted(name for one in listed if "-operator-" in (name := one["metadata"]["name"]))
+
+    def watch_something(self) -> Object:
+        """Make a Check, with a verdict as an operator writes it."""
+        document = {
+            "apiVersion": "pollwatch.dev/v1alpha1",
+            "kind": "Check",
+            "metadata": {"name": "front-page", "namespace": "default"},
+            "spec": {"http": {"url": "http://www.example.org/"}},
+        }
+        (check,) = self.admin.apply([document])
+        self.admin.patch(f"{CHECKS}/front-page/status", {"status": STATUS})
+        return check
+
+    def check(self) -> Object:
+        """It, as it is now."""
+        return self.admin.get(f"{CHECKS}/front-page")
+
+
+either_way = pytest.mark.parametrize(
+    "release", [True, False], ids=["server-side apply", "patches of the client"], indirect=True
+)
+"""Helm 4 applies on the server by default; Helm 3 knows only patches that the client makes."""
+
+
+@pytest.fixture
+def release(helm: Helm, bare_cluster: ControlPlane, request: pytest.FixtureRequest) -> Iterator[Release]:
+    """A release that is not installed yet, on a cluster without Checks, pools and their definitions."""
+    at_cluster = Helm(binary=helm.binary, home=helm.home, kubeconfig=bare_cluster.kubeconfig())
+    release = Release(at_cluster, bare_cluster, server_side=getattr(request, "param", True))
+    yield release
+    release.uninstall()
+    for name in ("checks.pollwatch.dev", "probepools.pollwatch.dev"):
+        if release.find(f"{CRD}/{name}"):
+            release.admin.delete(f"{CRD}/{name}")
+        release.wait_gone(f"{CRD}/{name}")
+
+
+def test_it_installs_where_pollwatch_was_never_heard_of(release: Release) -> None:
+    said = release.install(EMBEDDED)
+
+    assert release.deployment()["spec"]["replicas"] == 1
+    assert release.watch_something()["metadata"]["name"] == "front-page"
+    assert "kubectl get checks --namespace default --watch" in said
+
+
+def test_with_pools_it_installs_in_one_go(release: Release) -> None:
+    said = release.install(POOLED)
+
+    assert release.deployment()["spec"]["replicas"] == 2
+    assert "kubectl get probepools" in said
+    made = release.admin.get(f"/api/v1/namespaces/{NAMESPACE}/configmaps/pollwatch-default-pool")
+    # The operator applies it; that the API server takes it is what matters here.
+    release.admin.apply([yaml.safe_load(made["data"]["default-pool.yaml"])], dry_run=True)
+
+
+@either_way
+def test_from_embedded_to_pools_and_back_no_check_and_no_status_is_lost(release: Release) -> None:
+    release.install(EMBEDDED)
+    check, deployment = release.watch_something(), release.deployment()
+
+    for values, strategy in ((POOLED, "RollingUpdate"), (EMBEDDED, "Recreate"), (POOLED, "RollingUpdate")):
+        release.upgrade(values)
+
+        assert release.deployment()["spec"]["strategy"]["type"] == strategy
+        # The same object, patched: nothing of its selector, which cannot change, is in the mode.
+        assert release.deployment()["metadata"]["uid"] == deployment["metadata"]["uid"]
+        assert release.check()["metadata"]["uid"] == check["metadata"]["uid"]
+        assert release.check()["status"] == STATUS
+
+
+def test_going_back_to_embedded_takes_the_role_to_which_the_default_pool_belongs(release: Release) -> None:
+    release.install(POOLED)
+    assert "pollwatch-operator-default-pool" in release.pool_roles()
+
+    release.upgrade(EMBEDDED)
+
+    assert "pollwatch-operator-default-pool" not in release.pool_roles()
+    assert "pollwatch-operator-pools" not in release.pool_roles()
+
+
+def test_who_goes_back_to_embedded_is_told_of_pools_that_probe_on(release: Release) -> None:
+    release.install(POOLED)
+    pool = {"apiVersion": "pollwatch.dev/v1alpha1", "kind": "ProbePool", "metadata": {"name": "east"}}
+    release.admin.post(POOLS, {**pool, "spec": {}})
+
+    said = release.upgrade(EMBEDDED)
+
+    assert "WARNING: workers of these pools go on probing, beside the operator: east" in said
+    assert "kubectl delete probepool east" in said
+
+
+@either_way
+def test_a_rollback_brings_back_what_was_there(release: Release) -> None:
+    release.install(EMBEDDED)
+    release.watch_something()
+    before = release.deployment()["spec"]
+    release.upgrade(POOLED)
+
+    release.rollback()
+
+    assert release.deployment()["spec"] == before
+    assert release.check()["status"] == STATUS
+
+
+@pytest.fixture
+def previous_chart(tmp_path: Path) -> Path:
+    """The chart as it may have been: another version, and no `spec.objective` of Checks yet."""
+    chart = tmp_path / "pollwatch"
+    shutil.copytree(CHART, chart)
+    metadata = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
+    (chart / "Chart.yaml").write_text(
+        yaml.safe_dump(metadata | {"version": "0.0.9", "appVersion": "0.0.9"}), encoding="utf-8"
+    )
+    definition = chart / "templates" / "crds" / "checks.yaml"
+    text = definition.read_text(encoding="utf-8")
+    before, found, behind = text.partition("              objective:\n")
+    assert found
+    lines = behind.splitlines(keepends=True)
+    while lines[0].startswith("                "):
+        del lines[0]
+    definition.write_text(before + "".join(lines), encoding="utf-8")
+    return chart
+
+
+def fields_of_checks(release: Release) -> dict[str, Any]:
+    (version,) = release.admin.get(f"{CRD}/checks.pollwatch.dev")["spec"]["versions"]
+    fields: dict[str, Any] = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    return fields
+
+
+@either_way
+def test_an_upgrade_of_the_chart_upgrades_the_definitions_too(release: Release, previous_chart: Path) -> None:
+    release.install(EMBEDDED, chart=previous_chart)
+    assert "objective" not in fields_of_checks(release)
+    check = release.watch_something()
+
+    release.upgrade(EMBEDDED)
+
+    assert "objective" in fields_of_checks(release)
+    assert release.check()["metadata"]["uid"] == check["metadata"]["uid"]
+    assert release.check()["status"] == STATUS
+    (container,) = release.deployment()["spec"]["template"]["spec"]["containers"]
+    assert not container["image"].endswith(":0.0.9")
+
+
+def test_uninstalling_keeps_checks_and_installing_again_takes_them_up(release: Release) -> None:
+    release.install(POOLED)
+    check = release.watch_something()
+
+    said = release.uninstall()
+
+    assert "checks.pollwatch.dev" in said
+    assert release.find(DEPLOYMENT) is None
+    assert release.pool_roles() == []
+    assert release.check()["status"] == STATUS
+    release.install(EMBEDDED)
+    assert release.check()["metadata"]["uid"] == check["metadata"]["uid"]
+
+
+def test_uninstalling_takes_everything_where_that_was_asked_for(release: Release) -> None:
+    release.install({"crds": {"keep": False}})
+    release.watch_something()
+
+    release.uninstall()
+
+    for name in ("checks.pollwatch.dev", "probepools.pollwatch.dev"):
+        release.wait_gone(f"{CRD}/{name}")
+    left = release.admin.get("/apis/rbac.authorization.k8s.io/v1/clusterroles")["items"]
+    assert not [one for one in left if "pollwatch" in one["metadata"]["name"]]
