@@ -38,8 +38,8 @@ chaos: tools ## kill, cut and corrupt at random, 20 seeds (SEEDS=7 for one), and
 	@POLLWATCH_CHAOS_SEEDS=$(SEEDS) POLLWATCH_CHAOS_CHECKS=$(CHECKS) \
 		$(BIN)/python -m pytest tests/chaos/test_chaos.py -v
 
-e2e: venv ## run the product's image on a whole one-node Kubernetes (Debian, as root)
-	@$(BIN)/python -m tests.e2e
+e2e: venv ## a user's first half hour on a whole one-node Kubernetes (Debian, as root; WRITE=1 for the docs)
+	@$(if $(WRITE),POLLWATCH_E2E_WRITE=1) $(BIN)/python -m tests.e2e
 
 check: venv ## formatting, lint, types, layers, and that what is generated is not stale
 	$(BIN)/ruff format --check .

@@ -12,4 +12,4 @@ if __name__ == "__main__":
     folder = str(Path(__file__).parent.relative_to(Path.cwd()))
     if not any(argument.startswith(folder) for argument in arguments):
         arguments = [folder, *arguments]
-    sys.exit(launch([sys.executable, "-m", "pytest", *arguments], monitoring=True))
+    sys.exit(launch([sys.executable, "-m", "pytest", "--verbose", *arguments], monitoring=True))

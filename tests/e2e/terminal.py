@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tests.cluster.node.kit import Kit
     from tests.cluster.node.node import OneNode
+    from tests.cluster.progress import Progress
 
 
 class CommandError(AssertionError):
@@ -29,11 +30,13 @@ class Terminal:
     Attributes:
         node: The cluster.
         kit: Where the programs are.
+        progress: Hears each command that was to be shown, before it runs.
         transcript: Each command that was to be shown, and its output, in the order they were run.
     """
 
     node: OneNode
     kit: Kit
+    progress: Progress
     transcript: list[str] = field(default_factory=list)
 
     def run(self, command: str, *, shown: bool = True, timeout_seconds: float = 300.0) -> str:
@@ -47,6 +50,8 @@ class Terminal:
         Raises:
             CommandError: It failed.
         """
+        if shown:
+            self.progress.say(f"$ {command.strip()}")
         answer = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", command],
             check=False,
@@ -72,6 +77,7 @@ class Terminal:
             CommandError: It failed.
             DeadlineError: What was wanted did not come in time.
         """
+        self.progress.say(f"$ {command.strip()}")
 
         def look() -> str:
             output = self.run(command, shown=False)

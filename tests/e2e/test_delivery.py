@@ -7,12 +7,14 @@ before Pollwatch is, run by their operators.
 from __future__ import annotations
 
 import os
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.cluster.node.images import TREE
+from tests.cluster.progress import Progress
 from tests.cluster.waiting import wait_until
 from tests.e2e.checks import check, status_of, wait_for_verdict
 from tests.e2e.election_night import CHECKS, NAMESPACE, SAMPLES, SERVERS, start_sites
@@ -44,7 +46,7 @@ ALL_UP = (
 @pytest.fixture(scope="module")
 def terminal(node: OneNode, kit: Kit) -> Iterator[Terminal]:
     """What the user types into."""
-    terminal = Terminal(node=node, kit=kit)
+    terminal = Terminal(node=node, kit=kit, progress=Progress(sys.__stderr__ or sys.stderr))
     yield terminal
     terminal.keep(kit.folder / "transcript.txt")
     if os.environ.get("POLLWATCH_E2E_WRITE"):

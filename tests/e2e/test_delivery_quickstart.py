@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.cluster.node.images import product_image
+from tests.cluster.progress import Progress
 from tests.docs.quickstart import steps
 from tests.e2e.installation import remove_all
 from tests.e2e.terminal import Terminal
@@ -24,7 +26,7 @@ PYTHON_IMAGE = "docker.io/library/python:3.13-slim-bookworm"
 def terminal(node: OneNode, kit: Kit) -> Iterator[Terminal]:
     """What the reader types into, on a node that can pull nothing: an image with Python is there already."""
     node.name_image(product_image(), PYTHON_IMAGE)
-    terminal = Terminal(node=node, kit=kit)
+    terminal = Terminal(node=node, kit=kit, progress=Progress(sys.__stderr__ or sys.stderr))
     yield terminal
     terminal.keep(kit.folder / "quickstart.txt")
     remove_all(terminal, "quickstart")
