@@ -8,6 +8,7 @@ from pollwatch.alerting.defaults import AlertDefaults, merge
 from pollwatch.alerting.durations import duration
 from pollwatch.alerting.model import AlertRule, RuleGroup
 from pollwatch.alerting.queries import Series
+from pollwatch.alerting.templates import with_labels
 from pollwatch.alerting.windows import (
     FAST,
     SHARE,
@@ -57,8 +58,13 @@ class _CheckRules:
         self._settings = settings
         self._spec = check.spec
         self._key = check.key
-        self._series = Series(check.key)
         self._pools = check.spec.pool_names(settings.default_pool)
+        several = len(self._pools) > 1
+        self._series = Series(
+            key=check.key,
+            pools=len(self._pools),
+            quorum=check.spec.needed_for_down if several else 1,
+        )
         self._about = texts.Subject(key=check.key, target=_target(check.spec))
         self._labels = self._own_labels()
         self._recently = max(5 * _MINUTE, 4 * check.spec.period_seconds)
@@ -84,10 +90,9 @@ class _CheckRules:
 
     def _down(self) -> AlertRule:
         series = self._series
-        condition = series.down(self._spec.needed_for_down if len(self._pools) > 1 else 1)
         return self._rule(
             texts.DOWN,
-            expr=f"{series.since(condition)}\nand {series.repeated_failures(self._recently)}",
+            expr=f"{series.since(series.down())}\nand {series.repeated_failures(self._recently)}",
             severity=self._settings.severity,
             for_seconds=self._settings.for_seconds,
             keep_firing_for_seconds=_CALM,
@@ -96,22 +101,24 @@ class _CheckRules:
 
     def _degraded(self) -> AlertRule:
         series = self._series
-        condition = series.degraded(pools=len(self._pools), quorum=self._spec.needed_for_down)
         return self._rule(
             texts.DEGRADED,
-            expr=f"({series.since(condition)})\nand {series.repeated_failures(self._recently)}",
+            expr=f"{series.since(series.degraded())}\nand {series.repeated_failures(self._recently)}",
             for_seconds=self._settings.for_seconds,
             keep_firing_for_seconds=_CALM,
             failing_over=self._recently,
         )
 
     def _failing(self) -> Iterator[AlertRule]:
-        window = stretched(WITHOUT_OBJECTIVE, period=self._spec.period_seconds)
+        period = self._spec.period_seconds
+        window = stretched(WITHOUT_OBJECTIVE, period=period)
         if window is not None:
             yield self._rule(
                 texts.FAILING,
-                expr=self._series.too_many_failures(window, SHARE),
+                expr=self._series.too_many_failures(window, SHARE, outage=max(90, 3 * period)),
                 severity=self._settings.severity,
+                # So long that an outage is known to be one, which is CheckDown's.
+                for_seconds=max(2 * _MINUTE, 2 * period),
                 keep_firing_for_seconds=_CALM_SHARE,
                 failing_over=window.long,
                 words={"window": duration(window.long)},
@@ -179,18 +186,19 @@ class _CheckRules:
             words: What is put into the text.
         """
         settings = self._settings
+        labels = {**self._labels, **(labels or {}), "severity": severity}
         queries = {"failing": texts.failing(self._series, failing_over)} if failing_over else {}
         return AlertRule(
             name=text.alert,
             expr=expr,
             for_seconds=for_seconds,
             keep_firing_for_seconds=keep_firing_for_seconds,
-            labels={**self._labels, **(labels or {}), "severity": severity},
+            labels=labels,
             annotations={
                 **text.annotations(self._about, **(words or {})),
                 "runbook_url": settings.runbook_of(text.alert),
                 **texts.dashboard_link(settings.dashboard_url, texts.check_dashboard(self._key)),
-                **settings.annotations,
+                **{name: with_labels(text, labels) for name, text in settings.annotations.items()},
             },
             queries={name: query for name, query in queries.items() if name not in settings.annotations},
         )

@@ -14,16 +14,22 @@ from pollwatch.alerting.windows import Window
 from pollwatch.plan.checks import CheckKey
 
 _BY_CHECK = "by (namespace, check)"
+_BY_POOL = "by (namespace, check, pool)"
+_DOWN = 'verdict="Down"'
 
 REPEATED = 2
 """Failures that are more than one: neither a lost packet nor a restarting server pages anybody."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """The series of one Check."""
 
     key: CheckKey
+    pools: int
+    """How many pools probe it."""
+    quorum: int
+    """How many of them must find it Down for it to be Down."""
 
     def of(self, metric: str, *matchers: str, over: int = 0) -> str:
         """Select a metric.
@@ -36,26 +42,24 @@ class Series:
         inside = ", ".join((f'namespace="{self.key.namespace}"', f'check="{self.key.name}"', *matchers))
         return f"{metric}{{{inside}}}{f'[{duration(over)}]' if over else ''}"
 
-    def any_verdict(self, pattern: str) -> str:
-        """One of these verdicts holds in a pool."""
-        matcher = f'verdict="{pattern}"' if "|" not in pattern else f'verdict=~"{pattern}"'
-        return f"max {_BY_CHECK} ({self.of('pollwatch_check_verdict', matcher)}) == 1"
-
-    def down(self, quorum: int) -> str:
-        """So many pools find it Down.
+    def down(self) -> str:
+        """It is Down: found by so many pools, or by the process that has no pools.
 
         A worker that has just given the Check to another is scraped once more, perhaps: that is one pool.
         """
-        if quorum == 1:
-            return self.any_verdict("Down")
-        verdict = self.of("pollwatch_check_verdict", 'verdict="Down"')
-        return f"sum {_BY_CHECK} (max by (namespace, check, pool) ({verdict})) >= {quorum}"
+        if self.pools == 1:
+            return self._any_verdict(_DOWN)
+        verdict = self.of("pollwatch_check_verdict", _DOWN)
+        by_pool = f"max {_BY_POOL} ({verdict})"
+        without_pools = self._any_verdict(_DOWN, 'pool=""')
+        return f"(sum {_BY_CHECK} ({by_pool}) >= {self.quorum} or {without_pools})"
 
-    def degraded(self, *, pools: int, quorum: int) -> str:
+    def degraded(self) -> str:
         """It fails for some: for some addresses, or from too few of several pools to be Down."""
-        if pools == 1:
-            return self.any_verdict("Degraded")
-        return f"{self.any_verdict('Degraded|Down')}\nunless {self.down(quorum)}"
+        if self.pools == 1:
+            return self._any_verdict('verdict="Degraded"')
+        failing = self._any_verdict('verdict=~"Degraded|Down"')
+        return f"({failing}\nunless {self.down()})"
 
     def not_judged(self) -> str:
         """No pool knows."""
@@ -67,25 +71,38 @@ class Series:
         began = self.of("pollwatch_check_last_transition_timestamp_seconds")
         return f"max {_BY_CHECK} ({began})\nand {condition}"
 
-    def failures(self, over: int) -> str:
-        """How many probes failed, those left out that Pollwatch itself could not make."""
-        attempts, successes, errors = (
-            f"increase({self.of(f'pollwatch_probe_{kind}_total', over=over)})"
-            for kind in ("attempts", "successes", "errors")
-        )
-        return f"sum {_BY_CHECK} ({attempts} - {successes} - {errors})"
-
     def repeated_failures(self, over: int) -> str:
         """More than one probe failed."""
-        return f"{self.failures(over)} >= {REPEATED}"
+        return f"{self._failures(over, _BY_CHECK)} >= {REPEATED}"
 
-    def too_many_failures(self, window: Window, budget: Decimal) -> str:
-        """Yield the share of failures over the long window, where it is too large over both."""
-        threshold = window.burn_rate * budget
-        return (
-            f"{self._share(window.long)} >= clamp_min({window.failures} / {self._attempts(window.long)},"
-            f" {threshold:f})\nand {self._share(window.short)} > {threshold:f}"
+    def too_many_failures(self, window: Window, budget: Decimal, *, outage: int = 0) -> str:
+        """Yield the share of failures over the long window, where it is too large over both windows.
+
+        Of several pools, the share of the one at the quorum: a pool that cannot reach the target has perhaps
+        a trouble of its own.
+
+        Args:
+            window: Over which it is judged.
+            budget: Share of probes that may fail.
+            outage: Seconds that a pool must have found it Down without a break for that to be an outage,
+                which is no matter of shares; 0: it is.
+        """
+        by = _BY_CHECK if self.pools == 1 else _BY_POOL
+        threshold = f"{(window.burn_rate * budget).normalize():f}"
+        attempts = self._attempts(window.long, by)
+        condition = (
+            f"{self._failures(window.long, by)} / {attempts}"
+            f" >= clamp_min({window.failures} / {attempts}, {threshold})\n"
+            f"and {self._failures(window.short, by)} / {self._attempts(window.short, by)} > {threshold}"
         )
+        if outage:
+            down = self.of("pollwatch_check_verdict", _DOWN, over=outage)
+            condition += (
+                f"\nunless max {by} (max_over_time(min_over_time({down})[{duration(window.long)}:30s])) == 1"
+            )
+        if self.pools == 1:
+            return condition
+        return f"min {_BY_CHECK} (topk {_BY_CHECK} ({self.quorum}, ({condition}) or 0 * {attempts})) > 0"
 
     def certificate_seconds(self, less_than: int) -> str:
         """Yield the seconds until the first certificate expires, where they are so few.
@@ -99,8 +116,16 @@ class Series:
         """It has no series, though Pollwatch itself has: were those gone too, one other alert says so."""
         return f"absent({self.of('pollwatch_check_verdict')})\nand on () count(pollwatch_build_info) > 0"
 
-    def _attempts(self, over: int) -> str:
-        return f"sum {_BY_CHECK} (increase({self.of('pollwatch_probe_attempts_total', over=over)}))"
+    def _any_verdict(self, *matchers: str) -> str:
+        return f"max {_BY_CHECK} ({self.of('pollwatch_check_verdict', *matchers)}) == 1"
 
-    def _share(self, over: int) -> str:
-        return f"{self.failures(over)} / {self._attempts(over)}"
+    def _failures(self, over: int, by: str) -> str:
+        """How many probes failed, those left out that Pollwatch itself could not make."""
+        attempts, successes, errors = (
+            f"increase({self.of(f'pollwatch_probe_{kind}_total', over=over)})"
+            for kind in ("attempts", "successes", "errors")
+        )
+        return f"sum {by} ({attempts} - {successes} - {errors})"
+
+    def _attempts(self, over: int, by: str) -> str:
+        return f"sum {by} (increase({self.of('pollwatch_probe_attempts_total', over=over)}))"

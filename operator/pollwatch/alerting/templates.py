@@ -57,6 +57,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
+_TEXT_OR_LABEL = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|`[^`]*`)|\$labels\.(?P<label>\w+)""", re.ASCII)
+
 _WIDE = re.compile(r"%[^a-zA-Z%]*(?:[0-9]{3}|\*)")
 
 _OPENING = frozenset({"if", "with"})
@@ -78,6 +80,24 @@ def literal(text: str) -> str:
     """Write text so that a template shows it as it is."""
     # Each brace by itself: one at the end would join what follows.
     return text.replace("{", '{{"{"}}')
+
+
+def with_labels(text: str, labels: Mapping[str, str]) -> str:
+    """Put the labels that a rule adds into a sound template: `$labels` knows only those of the series."""
+    if "$labels" not in text:
+        return text
+
+    def known(match: re.Match[str]) -> str:
+        name = match["label"]
+        return _quoted(labels[name]) if name in labels else match[0]
+
+    return _ACTION.sub(lambda action: _TEXT_OR_LABEL.sub(known, action[0]), text)
+
+
+def _quoted(text: str) -> str:
+    """Write a string of Go."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def fault_in(text: str) -> str | None:

@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "worker": ("pollwatch.cli.worker", "Probe what a plan folder says: a worker of a pool."),
         "probe": ("pollwatch.cli.probe", "Probe one target once and show the phases."),
         "validate": ("pollwatch.cli.validate", "Say what is wrong in files of Checks and ProbePools."),
+        "rules": ("pollwatch.cli.rules", "Print the alert rules of Checks in files."),
         "crds": ("pollwatch.cli.crds", "Print the custom resource definitions."),
         "completion": ("pollwatch.cli.completion", "Print the script that completes commands in a shell."),
     }

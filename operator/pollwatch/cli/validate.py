@@ -2,49 +2,16 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
 
 import click
 
-from pollwatch.api.advice import advice
-from pollwatch.api.check import Check
-from pollwatch.api.conditions import AcceptedReason
 from pollwatch.api.load import Loaded, load
-from pollwatch.api.pool_advice import advice_on_pool
-from pollwatch.api.problems import Problem
 from pollwatch.cli.display.words import count
 from pollwatch.cli.errors import BAD_INPUT
+from pollwatch.cli.findings import Finding, judge
 from pollwatch.cli.sources import standard_input
 from pollwatch.cli.terminal import write
-from pollwatch.compile.check import Rejected, compile_check
-from pollwatch.compile.pool import PoolSettings, compile_for_pool, pool_settings
-from pollwatch.compile.resources import GivenResources, Resources
-from pollwatch.compile.secrets_dir import SecretsDirectory
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """A problem, and whether it makes the files invalid."""
-
-    severity: Literal["error", "warning"]
-    problem: Problem
-
-    def __str__(self) -> str:
-        return str(self.problem) if self.severity == "error" else f"warning: {self.problem}"
-
-    def document(self) -> dict[str, Any]:
-        """The finding in `-o json`."""
-        return {
-            "severity": self.severity,
-            "file": self.problem.file,
-            "line": self.problem.line,
-            "path": self.problem.path,
-            "message": self.problem.message,
-            "reason": self.problem.reason.value,
-        }
 
 
 @click.command
@@ -71,9 +38,10 @@ def command(paths: tuple[str, ...], secrets_dir: Path | None, *, strict: bool, o
     or - for standard input. Objects of other kinds are skipped.
 
     A Check is judged as the API server judges it, and then as the operator does: do the regular
-    expressions compile, are the Secrets and ConfigMaps there and usable? Those may stand in the
-    same files. One that does not is a warning only, since the cluster may have it. Where the pools
-    that it names stand in the files, too: does their egress policy let it probe?
+    expressions compile, are the annotations of its alerts templates, are the Secrets and ConfigMaps
+    there and usable? Those may stand in the same files. One that does not is a warning only, since the
+    cluster may have it. Where the pools that it names stand in the files, too: does their egress policy
+    let it probe?
 
     With -o json: {"checks": how many are valid, "pools": how many are valid, "findings":
     [{"severity": "error" or "warning", "file", "line", "path", "message", "reason"}]}; file and
@@ -82,15 +50,9 @@ def command(paths: tuple[str, ...], secrets_dir: Path | None, *, strict: bool, o
     Exits with 0 when all is valid, and with 2 when something is not.
     """
     loaded = load(paths, stdin=standard_input())
-    given = GivenResources(secrets=loaded.secrets, config_maps=loaded.config_maps)
-    resources: Resources = given
-    elsewhere = {AcceptedReason.SECRET_NOT_FOUND, AcceptedReason.CONFIG_MAP_NOT_FOUND}
-    if secrets_dir is not None:
-        resources = SecretsDirectory(directory=secrets_dir, elsewhere=given)
-        elsewhere.remove(AcceptedReason.SECRET_NOT_FOUND)
     findings = [
         Finding(severity="error", problem=finding.problem) if strict else finding
-        for finding in sorted(_findings(loaded, resources, elsewhere), key=lambda each: each.problem.place)
+        for finding in judge(loaded, secrets_dir=secrets_dir)
     ]
     errors = sum(finding.severity == "error" for finding in findings)
     if output == "json":
@@ -102,44 +64,6 @@ def command(paths: tuple[str, ...], secrets_dir: Path | None, *, strict: bool, o
             write(sys.stdout, _summary(loaded, len(findings)) + "\n")
     if errors:
         raise SystemExit(BAD_INPUT)
-
-
-def _findings(loaded: Loaded, resources: Resources, elsewhere: set[AcceptedReason]) -> Iterator[Finding]:
-    """Judge all Checks and ProbePools.
-
-    Args:
-        loaded: What the files hold.
-        resources: What the Checks can refer to.
-        elsewhere: Reasons that are warnings, since what is missing may be in the cluster.
-    """
-    for problem in loaded.problems:
-        yield Finding(severity="error", problem=problem)
-    pools = {sourced.pool.name: pool_settings(sourced.pool, cluster_addresses=()) for sourced in loaded.pools}
-    for sourced in loaded.checks:
-        for problem in _rejections(sourced.check, resources, pools):
-            severity: Literal["error", "warning"] = "warning" if problem.reason in elsewhere else "error"
-            yield Finding(severity=severity, problem=sourced.place.locate(problem))
-        for problem in advice(sourced.check):
-            yield Finding(severity="warning", problem=sourced.place.locate(problem))
-    for pool in loaded.pools:
-        for problem in advice_on_pool(pool.pool):
-            yield Finding(severity="warning", problem=pool.place.locate(problem))
-
-
-def _rejections(check: Check, resources: Resources, pools: Mapping[str, PoolSettings]) -> Iterator[Problem]:
-    """Say why the operator would not accept a Check; pools that it names may be in the cluster only."""
-    try:
-        plan = compile_check(check, resources)
-    except Rejected as error:
-        yield from error.problems
-        return
-    for name in check.spec.pool_names(default=""):
-        if name in pools:
-            try:
-                compile_for_pool(plan, pools[name])
-            except Rejected as error:
-                for problem in error.problems:
-                    yield replace(problem, message=f"pool {name}: {problem.message}")
 
 
 def _as_json(loaded: Loaded, findings: list[Finding]) -> str:
