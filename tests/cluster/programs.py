@@ -152,7 +152,11 @@ PROGRAMS = {
 }
 """Every program, by name."""
 
-NEEDED_BY_TESTS = ("kube-apiserver", "etcd", "prometheus", "promtool")
+NEEDED_BY_TESTS = (
+    *("kube-apiserver", "etcd", "kubectl"),
+    *("prometheus", "promtool", "alertmanager", "grafana"),
+    *("helm", "helm-unittest", "kubeconform"),
+)
 """What a full run of the tests starts."""
 
 NEEDED_BY_A_NODE = ("etcd", "kube-apiserver", *(program.name for program in NODE), "coredns")
