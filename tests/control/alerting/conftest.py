@@ -19,7 +19,7 @@ from tests.cluster.fixtures import CRDS
 from tests.cluster.progress import Progress
 from tests.cluster.tools import Toolbox
 from tests.cluster.waiting import wait_until
-from tests.control.conftest import RBAC, Checks, StartOperator
+from tests.control.conftest import RBAC, StartOperator
 from tests.control.operators import RunningOperator, running_operator
 from tests.control.pool_stage import SYSTEM_NAMESPACE
 
@@ -98,13 +98,16 @@ class Operators:
         return False
 
 
-@pytest.fixture
-def operators(cluster: ControlPlane, definitions: Definitions) -> Iterator[Operators]:
-    """The operators of other people: none at first, and none is left."""
-    operators = Operators(cluster, definitions)
-    operators.uninstall()
-    yield operators
-    operators.uninstall()
+@pytest.fixture(scope="module")
+def operators(cluster: ControlPlane, definitions: Definitions) -> Operators:
+    """The operators of other people: none is installed yet."""
+    return Operators(cluster, definitions)
+
+
+@pytest.fixture(scope="module")
+def both_operators(operators: Operators) -> None:
+    """Prometheus Operator and grafana-operator, for all tests of a module."""
+    operators.install()
 
 
 class Objects:
@@ -167,11 +170,8 @@ def home(cluster: ControlPlane) -> Objects:
 
 
 @pytest.fixture
-def start(
-    cluster: ControlPlane, namespace: str, checks: Checks, objects: Objects, tmp_path: Path
-) -> Iterator[StartOperator]:
+def start(cluster: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[StartOperator]:
     """Starts operators that look every second at what is there; they end with the test."""
-    del checks, objects
     kubeconfig = cluster.kubeconfig(cluster.service_account_token(SYSTEM_NAMESPACE, "pollwatch"))
     with ExitStack() as running:
 

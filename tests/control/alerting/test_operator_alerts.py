@@ -1,5 +1,7 @@
 """What users of Prometheus Operator and of grafana-operator see of Checks, on a real API server."""
 
+import pytest
+
 from pollwatch.control.alerting.apis import (
     GRAFANA_FOLDERS,
     GRAFANA_RULE_GROUPS,
@@ -7,15 +9,16 @@ from pollwatch.control.alerting.apis import (
     PROMETHEUS_RULES,
     SERVICE_MONITORS,
 )
-from tests.control.alerting.conftest import Objects, Operators, until
+from tests.control.alerting.conftest import Objects, until
 from tests.control.conftest import Checks, StartOperator
 from tests.support.sites import Site
 
+pytestmark = pytest.mark.usefixtures("both_operators")
+
 
 def test_a_check_has_alert_rules_in_prometheus_and_in_grafana(
-    operators: Operators, start: StartOperator, checks: Checks, objects: Objects, site: Site
+    start: StartOperator, checks: Checks, objects: Objects, site: Site
 ) -> None:
-    operators.install()
     start()
     checks.create("front-page", http={"url": site.url})
 
@@ -33,35 +36,9 @@ def test_a_check_has_alert_rules_in_prometheus_and_in_grafana(
     )
 
 
-def test_operators_that_are_installed_later_are_found_without_a_restart(
-    operators: Operators, start: StartOperator, checks: Checks, objects: Objects, site: Site
-) -> None:
-    operator = start()
-    checks.create("front-page", http={"url": site.url})
-    condition = checks.wait_reason("front-page", "AlertsRendered", "NoRuleApi")
-    assert condition["status"] == "False"
-    assert checks.wait_verdict("front-page", "Up")
-    assert checks.condition("front-page", "Ready")["status"] == "True"
-
-    operators.install("prometheus-operator")
-    assert objects.wait(PROMETHEUS_RULES)
-    checks.wait_reason("front-page", "AlertsRendered", "Rendered")
-    operators.install("grafana-operator")
-    assert objects.wait(GRAFANA_RULE_GROUPS)
-
-    operators.uninstall()
-    checks.wait_reason("front-page", "AlertsRendered", "NoRuleApi")
-    (missing, *_) = operator.entries("alert rules are not rendered: the cluster knows none of these kinds")
-    assert missing["kinds"] == ["PrometheusRule", "GrafanaAlertRuleGroup"]
-    assert operator.series("pollwatch_operator_reconcile_errors_total") == {
-        "pollwatch_operator_reconcile_errors_total": 0.0
-    }
-
-
 def test_what_somebody_changes_in_our_rules_is_put_right_and_what_they_add_stays(
-    operators: Operators, start: StartOperator, checks: Checks, objects: Objects, site: Site
+    start: StartOperator, checks: Checks, objects: Objects, site: Site
 ) -> None:
-    operators.install("prometheus-operator")
     operator = start()
     checks.create("front-page", http={"url": site.url})
     before = objects.wait(PROMETHEUS_RULES)["spec"]
@@ -79,9 +56,8 @@ def test_what_somebody_changes_in_our_rules_is_put_right_and_what_they_add_stays
 
 
 def test_rules_go_with_the_last_check_that_has_alerts(
-    operators: Operators, start: StartOperator, checks: Checks, objects: Objects, site: Site
+    start: StartOperator, checks: Checks, objects: Objects, site: Site
 ) -> None:
-    operators.install()
     start()
     for name in ("front-page", "search"):
         checks.create(name, http={"url": site.url})
@@ -101,9 +77,8 @@ def test_rules_go_with_the_last_check_that_has_alerts(
 
 
 def test_rules_that_are_not_wanted_any_more_are_taken_away(
-    operators: Operators, start: StartOperator, checks: Checks, objects: Objects, site: Site
+    start: StartOperator, checks: Checks, objects: Objects, site: Site
 ) -> None:
-    operators.install()
     first = start()
     checks.create("front-page", http={"url": site.url})
     checks.wait_reason("front-page", "AlertsRendered", "Rendered")
@@ -127,9 +102,8 @@ def test_rules_that_are_not_wanted_any_more_are_taken_away(
 
 
 def test_a_restart_writes_nothing_that_is_as_it_should_be(
-    operators: Operators, start: StartOperator, checks: Checks, objects: Objects, site: Site
+    start: StartOperator, checks: Checks, objects: Objects, site: Site
 ) -> None:
-    operators.install()
     first = start()
     checks.create("front-page", http={"url": site.url})
     checks.wait_reason("front-page", "AlertsRendered", "Rendered")
@@ -148,9 +122,8 @@ def test_a_restart_writes_nothing_that_is_as_it_should_be(
 
 
 def test_a_new_check_has_its_alerts_in_the_first_status_that_is_written(
-    operators: Operators, start: StartOperator, checks: Checks, site: Site
+    start: StartOperator, checks: Checks, site: Site
 ) -> None:
-    operators.install()
     operator = start()
     for number in range(10):
         checks.create(f"page-{number}", http={"url": site.url})
@@ -162,9 +135,8 @@ def test_a_new_check_has_its_alerts_in_the_first_status_that_is_written(
 
 
 def test_an_annotation_that_is_no_template_is_said_and_the_alerts_are_there_without_it(
-    operators: Operators, start: StartOperator, checks: Checks, objects: Objects, site: Site
+    start: StartOperator, checks: Checks, objects: Objects, site: Site
 ) -> None:
-    operators.install("prometheus-operator")
     start()
     checks.create(
         "front-page",
@@ -187,11 +159,15 @@ def test_an_annotation_that_is_no_template_is_said_and_the_alerts_are_there_with
 
 
 def test_pollwatch_is_scraped_by_way_of_a_service_monitor_that_goes_when_it_is_not_wanted(
-    operators: Operators, start: StartOperator, home: Objects
+    start: StartOperator, home: Objects
 ) -> None:
-    operators.install("prometheus-operator")
     first = start("--rule-label=release=kube-prometheus-stack")
-    monitor = home.wait(SERVICE_MONITORS, "pollwatch")
+    home.wait(SERVICE_MONITORS, "pollwatch")
+    until(
+        lambda: "release" in home.get(SERVICE_MONITORS, "pollwatch")["metadata"]["labels"],
+        "the label by which a Prometheus selects",
+    )
+    monitor = home.get(SERVICE_MONITORS, "pollwatch")
     assert monitor["metadata"]["labels"]["release"] == "kube-prometheus-stack"
     assert monitor["spec"]["endpoints"][0]["honorLabels"] is True
     assert home.names(POD_MONITORS) == []

@@ -35,7 +35,7 @@ class Seen:
     changed: set[ObjectKey] = field(default_factory=set)
     """Objects that are not as we left them."""
     spoken: set[ObjectKey] = field(default_factory=set)
-    """Objects whose status was read anew."""
+    """Objects whose status says something else, or has said something bad for long enough."""
 
 
 class Lookout:
@@ -111,6 +111,7 @@ class Lookout:
                     await self._look_at(resource, scope, seen)
                 except ClusterError as error:
                     failure = error
+        seen.spoken.update(self._keeper.ripen())
         return seen, failure
 
     async def _look_at(self, resource: Resource, scope: Scope, seen: Seen) -> None:
