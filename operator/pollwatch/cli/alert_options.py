@@ -1,58 +1,25 @@
 """The options of `pollwatch operator` about alert rules."""
 
 import functools
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from pollwatch.alerting.defaults import RUNBOOK_BASE, AlertDefaults, alert_problems, merge
-from pollwatch.api.alert import AlertSpec
+from pollwatch.alerting.defaults import AlertDefaults
 from pollwatch.api.explain import explain
 from pollwatch.api.label_selector import Labels
-from pollwatch.api.problems import Problem
+from pollwatch.cli.alert_defaults import PAIR, alert_default_options
 from pollwatch.control.alerting.monitors import Home
 from pollwatch.control.alerting.settings import LOOK_PERIOD, AlertSettings
-
-_URL = re.compile(r"https?://[!-z|~]+", re.ASCII)
 
 _LABELS: TypeAdapter[Mapping[str, str]] = TypeAdapter(Labels)
 
 
-class _Pair(click.ParamType[tuple[str, str]]):
-    """A name and a value."""
-
-    name = "name=value"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Read it."""
-        name, equals, text = value.partition("=")
-        if not equals or not name:
-            self.fail(f"{value!r}: write it as NAME=VALUE", param, ctx)
-        return name, text
-
-
-class _Url(click.ParamType[str]):
-    """An absolute URL; what is appended to it is so after a `/`, or begins with one."""
-
-    name = "url"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Read it."""
-        if not _URL.fullmatch(value):
-            self.fail(f"{value!r}: write it as https://HOST/PATH", param, ctx)
-        return str(value).rstrip("/")
-
-
 _WANTED = "auto"
 _AUTO = click.Choice([_WANTED, "never"])
-_PAIR = _Pair()
-_URLS = _Url()
 
 _OPTIONS = (
     click.option(
@@ -77,52 +44,9 @@ _OPTIONS = (
         help="Have Prometheus Operator scrape Pollwatch, by a ServiceMonitor and a PodMonitor.",
     ),
     click.option(
-        "--alert-enabled",
-        type=bool,
-        default=True,
-        show_default=True,
-        help="Whether Checks have alerts that say nothing of it, like their pool.",
-    ),
-    click.option(
-        "--alert-severity", metavar="WORD", help="Label `severity` of alerts that page. Default: critical."
-    ),
-    click.option(
-        "--alert-for", metavar="DURATION", help="How long a Check must be Down to be an alert. Default: 1m."
-    ),
-    click.option(
-        "--alert-label",
-        "alert_labels",
-        type=_PAIR,
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="A label for all alerts; may be given several times.",
-    ),
-    click.option(
-        "--alert-annotation",
-        "alert_annotations",
-        type=_PAIR,
-        multiple=True,
-        metavar="NAME=TEMPLATE",
-        help="An annotation for all alerts; may be given several times.",
-    ),
-    click.option(
-        "--runbook-base",
-        type=_URLS,
-        default=RUNBOOK_BASE,
-        show_default=True,
-        metavar="URL",
-        help="Where there is a page about each alert, under its name.",
-    ),
-    click.option(
-        "--dashboard-url",
-        type=_URLS,
-        metavar="URL",
-        help="Grafana's, with the dashboards of Pollwatch: alerts link to it. Default: they do not.",
-    ),
-    click.option(
         "--rule-label",
         "rule_labels",
-        type=_PAIR,
+        type=PAIR,
         multiple=True,
         metavar="NAME=VALUE",
         help="A label for PrometheusRules and monitors, by which a Prometheus selects them; may be given"
@@ -131,7 +55,7 @@ _OPTIONS = (
     click.option(
         "--grafana-instance-selector",
         "grafana_instances",
-        type=_PAIR,
+        type=PAIR,
         multiple=True,
         metavar="NAME=VALUE",
         help="A label of the Grafanas that get alert rules; may be given several times. Default: all.",
@@ -145,57 +69,34 @@ _OPTIONS = (
     ),
 )
 
-_SPELT = {
-    "enabled": "--alert-enabled",
-    "severity": "--alert-severity",
-    "for": "--alert-for",
-    "labels": "--alert-label",
-    "annotations": "--alert-annotation",
-}
-"""The options that are a field of `spec.alert`, too."""
-
 
 def alert_options(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options about alert rules, and its function what they say: `alerts`.
 
-    The command must have `embedded`, `system_namespace` and `resync_period`.
+    The command must have `default_pool`, `embedded`, `system_namespace` and `resync_period`.
     """
 
     @functools.wraps(function)
-    def with_alerts(  # noqa: PLR0913 - click passes each option by name
+    def with_alerts(
         *,
         prometheus_rules: str,
         grafana_rules: str,
         monitors: str,
-        alert_enabled: bool,
-        alert_severity: str | None,
-        alert_for: str | None,
-        alert_labels: Sequence[tuple[str, str]],
-        alert_annotations: Sequence[tuple[str, str]],
-        runbook_base: str,
-        dashboard_url: str | None,
+        defaults: AlertDefaults,
         rule_labels: Sequence[tuple[str, str]],
         grafana_instances: Sequence[tuple[str, str]],
         grafana_datasource: str,
         **others: Any,
     ) -> None:
-        spec = _alert_spec(
-            {
-                "enabled": alert_enabled,
-                "severity": alert_severity,
-                "for": alert_for,
-                "labels": dict(alert_labels),
-                "annotations": dict(alert_annotations),
-            }
-        )
         settings = AlertSettings(
             home=Home(namespace=others["system_namespace"], workers=not others["embedded"]),
             prometheus_rules=prometheus_rules == _WANTED,
             grafana_rules=grafana_rules == _WANTED,
             monitors=monitors == _WANTED,
-            defaults=merge(
-                AlertDefaults(runbook_base=f"{runbook_base}/", dashboard_url=dashboard_url or ""), spec
-            ),
+            # Series of the operator's own process have no pool.
+            defaults=defaults
+            if others["embedded"]
+            else replace(defaults, default_pool=others["default_pool"]),
             object_labels=_labels("--rule-label", rule_labels),
             grafana_instances=_labels("--grafana-instance-selector", grafana_instances),
             grafana_datasource=grafana_datasource,
@@ -203,22 +104,10 @@ def alert_options(function: Callable[..., None]) -> Callable[..., None]:
         )
         function(**others, alerts=settings)
 
-    command: Callable[..., None] = with_alerts
+    command = alert_default_options(with_alerts)
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
-
-
-def _alert_spec(fields: Mapping[str, Any]) -> AlertSpec:
-    """Read what is a field of `spec.alert`, too, as strictly."""
-    try:
-        spec = AlertSpec.model_validate({name: value for name, value in fields.items() if value is not None})
-    except ValidationError as error:
-        raise _refused(explain(error)) from None
-    problems = alert_problems(spec)
-    if problems:
-        raise _refused(replace(one, path=one.path.removeprefix("spec.alert.")) for one in problems)
-    return spec
 
 
 def _labels(option: str, pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
@@ -226,12 +115,3 @@ def _labels(option: str, pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
         return _LABELS.validate_python(dict(pairs))
     except ValidationError as error:
         raise click.UsageError("\n".join(f"{option} {problem}" for problem in explain(error))) from None
-
-
-def _refused(problems: Iterable[Problem]) -> click.UsageError:
-    """Say what is wrong by the names of the options."""
-    lines = []
-    for problem in problems:
-        field, _, rest = problem.path.partition(".")
-        lines.append(" ".join(filter(None, (_SPELT[field], rest))) + f": {problem.message}")
-    return click.UsageError("\n".join(lines))
