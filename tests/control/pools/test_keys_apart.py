@@ -1,5 +1,7 @@
 """Each worker has keys of its own, and they open nothing of its neighbours': with real processes."""
 
+import json
+
 import httpx
 
 from pollwatch.control.links import feed_client
@@ -105,3 +107,19 @@ async def test_keys_that_are_deleted_or_spoiled_are_made_anew_and_those_of_other
 
         await eventually(lambda: made_anew(0) and made_anew(1), "new keys for both")
         assert stage.keys(2) == before[2]
+
+
+async def test_keys_that_cannot_be_put_right_keep_no_plan_back(stage: Stage) -> None:
+    stage.create()
+    async with leading_fleet(stage) as running:
+        await eventually(lambda: len(stage.names("statefulsets")) == 1, "the worker")
+        spoiled = {"data": {"keys.json": "bm90IEpTT04="}, "immutable": True}
+        stage.admin.patch(stage.path("secrets", f"{stage.base}-0-keys"), spoiled)
+
+        def plan() -> object:
+            return (stage.get("secrets", f"{stage.base}-0-plan") or {})["data"]
+
+        before = plan()
+        await eventually(lambda: "immutable" in json.dumps(stage.status()), "the pool to say what is wrong")
+        running.probe("front-page")
+        await eventually(lambda: plan() != before, "the plan to be written")

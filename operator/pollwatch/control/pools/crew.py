@@ -115,10 +115,11 @@ class Crew:
             self._trouble.invalid = self._trouble.obstacle = ""
             self._shards.set_egress(settings.egress)
             self._roster.muster(pool)
-            await self._locksmith.keep(self._shards.shards, maker.owner)
             self._find_edited(held.uid)
         await self._courier.deliver(maker)
         if tend:
+            # After the plans: what is wrong with one worker's keys keeps no plan from the others.
+            await self._locksmith.keep(self._shards.shards, maker.owner)
             await self._apply(held, pool, settings, maker)
 
     def _come_back(self, problem: str, *, tend: bool) -> None:
