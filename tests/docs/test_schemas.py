@@ -11,7 +11,7 @@ import yaml
 
 from pollwatch.api.resources import CHECK, PROBE_POOL, RESOURCES
 from tests.corpus.corpus import BAD, GOOD, document_in
-from tools.editor_schema import SITE, file_name
+from tools.editor_schema import file_name
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted(
@@ -83,8 +83,3 @@ def test_a_sample_names_its_schema_in_the_first_line_and_is_valid_by_it(file: Pa
 
     assert text.splitlines()[0] == f"# yaml-language-server: $schema={SCHEMAS[kind]['$id']}"
     assert [refuses(document) for document in documents] == [[]] * len(documents)
-
-
-@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.kind)
-def test_a_schema_is_where_it_says_that_it_is(resource: Any) -> None:
-    assert SCHEMAS[resource.kind]["$id"] == f"{SITE}/{file_name(resource)}"

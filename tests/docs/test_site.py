@@ -1,5 +1,6 @@
 """The site that `make docs` makes of the pages."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from pollwatch.alerting.defaults import AlertDefaults
+from pollwatch.api.crd import Resource
+from pollwatch.api.resources import RESOURCES
+from tools.editor_schema import SITE as SCHEMAS
+from tools.editor_schema import file_name
+
+SITE = "https://pollwatch.dev/"
 ROOT = Path(__file__).parents[2]
 
 
@@ -87,3 +95,15 @@ def test_a_bar_in_a_table_is_shown_without_what_escapes_it(site: Path) -> None:
         for code in re.findall(r"<code>([^<]*\\\|[^<]*)</code>", page.read_text(encoding="utf-8"))
     ]
     assert escaped == []
+
+
+def test_the_link_of_an_alert_leads_to_its_page(site: Path) -> None:
+    for runbook in (ROOT / "docs/runbooks").glob("[!R]*.md"):
+        link = AlertDefaults().runbook_of(runbook.stem)
+        assert (site / link.removeprefix(SITE) / "index.html").is_file(), link
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.kind)
+def test_a_schema_is_published_where_samples_look_for_it(site: Path, resource: Resource) -> None:
+    published = site / f"{SCHEMAS}/{file_name(resource)}".removeprefix(SITE)
+    assert json.loads(published.read_text(encoding="utf-8"))["$id"] == f"{SCHEMAS}/{file_name(resource)}"
