@@ -23,6 +23,7 @@ from pollwatch.plan.clock import SystemClock
 from tests.control.api_server import json_answer, refusal, sample, scripted_cluster
 from tests.control.documents import check_document, secret_document
 from tests.support.sites import Answer, Site
+from tests.support.waiting import until
 
 LIST = "/apis/pollwatch.dev/v1alpha1/checks?limit=200"
 
@@ -74,8 +75,7 @@ class Bench:
         for change in changes:
             self.inbox.put(change)
         running = asyncio.create_task(self.intake.run(self.inbox))
-        await asyncio.sleep(0.05)
-        assert not len(self.inbox)
+        await until(lambda: not len(self.inbox), "all of it to be taken in")
         running.cancel()
         await asyncio.wait([running])
 
@@ -110,8 +110,7 @@ async def test_what_the_watch_sees_while_a_list_is_under_way_is_newer_than_the_l
     await bench.see(seen(check_document("deleted-meanwhile")))
     bench.site.answers[LIST] = Answer(body=page(check_document("deleted-meanwhile")).body, delay=1.0)
     listing = asyncio.create_task(bench.resync.once())
-    await asyncio.sleep(0.05)
-    assert not listing.done()
+    await until(lambda: bench.site.requests, "the list to be asked for")
     await bench.see(
         seen(check_document("made-meanwhile")),
         seen(check_document("deleted-meanwhile"), deleted=True),

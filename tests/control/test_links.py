@@ -212,14 +212,16 @@ def exposed(metrics: ControlMetrics) -> str:
 async def test_a_worker_that_does_not_answer_is_told_after_a_while_and_not_before(
     worker: ToldWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pollwatch.control.puller.PATIENCE", 1.0)
+    monkeypatch.setattr("pollwatch.control.puller.PATIENCE", 3600.0)
+    errors = "pollwatch_operator_feed_errors_total"
     worker.tell("a", UP)
     async with linked(worker.url) as link:
         await link.until_told(("a", UP))
         port = worker.server.port
         await worker.stop()
-        await asyncio.sleep(0.3)
+        await until(lambda: sample(link.metrics, errors, pool="east", worker="east-0") >= 2, "two tries")
         assert link.state.problem is None
+        monkeypatch.setattr("pollwatch.control.puller.PATIENCE", 0.0)
         await until(lambda: link.reason is LinkReason.UNREACHABLE, "it to be told")
         assert f"127.0.0.1:{port}" in link.message
         assert "NetworkPolicy" in link.message

@@ -11,7 +11,7 @@ from itertools import combinations, pairwise, product
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _STILL_THE_SAME_SPELL = 1.5
 """Periods between two doubles that belong together."""
@@ -19,8 +19,35 @@ _STILL_THE_SAME_SPELL = 1.5
 
 def longest_gap(times: Sequence[float], *, begin: float, end: float) -> float:
     """The longest time without a request between `begin` and `end`."""
-    inside = [at for at in times if begin < at < end]
-    return max(later - earlier for earlier, later in pairwise([begin, *inside, end]))
+    return max(later - earlier for earlier, later in _gaps(times, begin, end))
+
+
+def overdue(
+    times: Sequence[float],
+    longest: float,
+    *,
+    begin: float,
+    end: float,
+    waited: Callable[[float, float], float],
+) -> list[float]:
+    """The gaps between `begin` and `end` that are too long, also when the machine's doing is taken off.
+
+    Args:
+        times: When requests came.
+        longest: How long one may be, seconds.
+        begin: From when on one counts.
+        end: Until when.
+        waited: Says how long the machine kept a process waiting between two moments.
+    """
+    return [
+        later - earlier
+        for earlier, later in _gaps(times, begin, end)
+        if later - earlier > longest and later - earlier > longest + waited(earlier, later)
+    ]
+
+
+def _gaps(times: Sequence[float], begin: float, end: float) -> Iterator[tuple[float, float]]:
+    return pairwise([begin, *(at for at in times if begin < at < end), end])
 
 
 def doubled_for(times: Sequence[float], period: float) -> float:

@@ -2,13 +2,23 @@
 
 import pytest
 
-from tests.support.punctuality import distance, doubled_for, longest_gap, phase, shared
+from tests.support.punctuality import distance, doubled_for, longest_gap, overdue, phase, shared
 
 
 def test_the_longest_gap_counts_the_ends_too() -> None:
     assert longest_gap([1.0, 2.0, 3.5], begin=0.5, end=4.0) == 1.5
     assert longest_gap([1.0, 2.0, 3.5], begin=0.5, end=9.0) == 5.5
     assert longest_gap([], begin=0.0, end=2.0) == 2.0
+
+
+def test_a_gap_is_overdue_unless_the_machine_made_it() -> None:
+    times = [1.0, 4.0, 5.0, 9.0]
+
+    def stalled(begin: float, end: float) -> float:
+        return 2.5 if begin <= 2.0 <= end else 0.0
+
+    assert overdue(times, 2.0, begin=0.0, end=10.0, waited=lambda _begin, _end: 0.0) == [3.0, 4.0]
+    assert overdue(times, 2.0, begin=0.0, end=10.0, waited=stalled) == [4.0]
 
 
 def test_one_prober_is_never_double_however_late_it_is() -> None:
