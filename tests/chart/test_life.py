@@ -10,7 +10,10 @@ import yaml
 
 from tests.chart.helm import CHART, NAMESPACE, RELEASE, Helm
 from tests.cluster.apiclient import ApiError
+from tests.cluster.crds import establish
 from tests.cluster.waiting import wait_until
+from tools.install_yaml import EMBEDDED as EMBEDDED_INSTALL
+from tools.install_yaml import POOLS as POOLED_INSTALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from tests.chart.helm import Object, Values
     from tests.cluster.controlplane import ControlPlane
+    from tools.install_yaml import Install
 
 DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/pollwatch"
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -38,9 +42,13 @@ class Release:
         self._apply = f"--server-side={'true' if server_side else 'false'}"
         self.admin = cluster.admin
 
-    def install(self, values: Values, *, chart: Path = CHART) -> str:
+    def install(self, values: Values, *, chart: Path = CHART, taking_over: bool = False) -> str:
         """Install it, and return what Helm says."""
-        return self._helm("install", RELEASE, chart, f"--namespace={NAMESPACE}", self._apply, values=values)
+        options = [f"--namespace={NAMESPACE}", self._apply]
+        if taking_over:
+            options += ["--take-ownership"]
+            options += ["--force-conflicts"] if self._apply.endswith("true") else []
+        return self._helm("install", RELEASE, chart, *options, values=values)
 
     def upgrade(self, values: Values) -> str:
         """Upgrade it to the chart of this tree, with these values and no others."""
@@ -232,6 +240,31 @@ def test_uninstalling_keeps_checks_and_installing_again_takes_them_up(release: R
     assert release.pool_roles() == []
     assert release.check()["status"] == STATUS
     release.install(EMBEDDED)
+    assert release.check()["metadata"]["uid"] == check["metadata"]["uid"]
+
+
+def test_definitions_that_the_chart_is_to_install_no_more_stay(release: Release) -> None:
+    release.install(EMBEDDED)
+    check = release.watch_something()
+
+    release.upgrade({"crds": {"install": False}})
+
+    assert release.check()["metadata"]["uid"] == check["metadata"]["uid"]
+
+
+@either_way
+@pytest.mark.parametrize(("install", "values"), [(EMBEDDED_INSTALL, EMBEDDED), (POOLED_INSTALL, POOLED)])
+def test_it_takes_over_what_kubectl_has_installed(release: Release, install: Install, values: Values) -> None:
+    documents = [one for one in yaml.safe_load_all(install.text()) if one["kind"] != "Namespace"]
+    definitions = [one for one in documents if one["kind"] == "CustomResourceDefinition"]
+    establish(release.admin, definitions)
+    release.admin.apply(documents)
+    check, deployment = release.watch_something(), release.deployment()
+
+    release.install(values, taking_over=True)
+
+    assert release.deployment()["metadata"]["uid"] == deployment["metadata"]["uid"]
+    assert release.deployment()["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
     assert release.check()["metadata"]["uid"] == check["metadata"]["uid"]
 
 
