@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from pollwatch.api import conditions, pool_conditions
+from pollwatch.plan.reports import PlanFault
 from pollwatch.plan.samples import Reason
+from pollwatch.worker.timetable import MissedCause
 from tests.docs.pages import PAGES, ROOT, name
 
 LINK = re.compile(r"\[[^\]]*\]\((?!https?://|mailto:)([^)#\s]+)?(#[^)\s]*)?\)")
@@ -51,6 +53,16 @@ def test_the_closed_sets_of_reasons_are_found() -> None:
 def test_every_reason_that_people_can_see_is_explained(reason: str) -> None:
     page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
     assert f"`{reason}`" in page
+
+
+@pytest.mark.parametrize("cause", MissedCause)
+def test_every_cause_of_a_missed_start_is_explained(cause: str) -> None:
+    assert f"`{cause}`" in (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("fault", PlanFault)
+def test_every_fault_of_a_plan_is_explained(fault: str) -> None:
+    assert f"`{fault}`" in (ROOT / "docs" / "reference" / "worker.md").read_text(encoding="utf-8")
 
 
 def test_the_readme_names_only_make_targets_that_exist() -> None:
