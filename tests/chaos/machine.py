@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 _EVERY = 0.25
 """Seconds between two looks."""
+_TELLING = 0.5
+"""Seconds of which it can be said how long processes waited."""
+_MOST = 0.8
+"""Of the time, that a clock stands still: things go on happening on the busiest machine."""
 _PROC = Path("/proc")
 
 
@@ -53,6 +57,26 @@ class Machine:
     def _watch(self) -> None:
         while not self._ended.wait(_EVERY):
             self._looks.append((time.monotonic(), dict(_waits())))
+
+
+class MachineClock:
+    """Goes as fast as the machine does: while processes wait for a core, it stands nearly still."""
+
+    def __init__(self, machine: Machine) -> None:
+        """Begin at 0."""
+        self._machine = machine
+        self._seen = time.monotonic()
+        self._now = 0.0
+
+    def now(self) -> float:
+        """Seconds since the beginning."""
+        seen, now = self._seen, time.monotonic()
+        passed = now - seen
+        if passed >= _TELLING:
+            waited = min(self._machine.waited(seen, now), _MOST * passed)
+            self._now += passed - waited
+            self._seen = now
+        return self._now
 
 
 def _waits() -> Iterator[tuple[int, float]]:

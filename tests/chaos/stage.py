@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import json
 import math
 import os
-import re
 import time
 import zlib
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
-
-import httpx
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tests.chaos.clocks import SteppedClock, libfaketime
-from tests.chaos.judge import Death, Evidence, Hit, statuses, violations
-from tests.chaos.machine import Machine
+from tests.chaos.judge import Death, Evidence, statuses, violations
+from tests.chaos.machine import Machine, MachineClock
 from tests.chaos.operator_slot import OperatorSlot
 from tests.chaos.schedule import NEEDS_API, PERIOD, Action, What
 from tests.chaos.site_image import known_image, number_of
 from tests.chaos.truth import Subject, name_of
+from tests.chaos.witness import Witness, objects_of
 from tests.cluster.processes.atomic_volume import read_volume
 from tests.cluster.processes.local_node import LocalNode
 from tests.control.pool_stage import SYSTEM_NAMESPACE, WORKER_IMAGE, Pools
-from tests.support.counting_site import HOSTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from tests.cluster.controlplane import ControlPlane
@@ -50,8 +48,6 @@ SITES = [f"site-{number}.public.example" for number in range(250)]
 
 _VOLUME = "pollwatch-plan"
 _HEADER = "plan.json"
-_SERIES = re.compile(rb'^probe_success\{[^}]*\bcheck="([^"]+)"', re.MULTILINE)
-_VERDICTS = frozenset({"Up", "Degraded", "Down"})
 
 
 class Stage:
@@ -71,7 +67,6 @@ class Stage:
         """
         self._plane, self._pools, self._site = plane, pools, site
         self._checks = f"/apis/pollwatch.dev/v1alpha1/namespaces/{namespace}/checks"
-        self._events = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
         self.subjects: dict[int, Subject] = {}
         self.timeline: list[str] = []
         self._begin = time.monotonic()
@@ -100,6 +95,9 @@ class Stage:
             images={WORKER_IMAGE: known_image(folder / "image", SITES)},
             environment=self._worker_clock.environment,
             links=True,
+        )
+        self._witness = Witness(
+            plane.admin, pools, site, self._node, pool=POOL, namespace=namespace, folder=folder
         )
         kubeconfig = plane.kubeconfig(plane.service_account_token(SYSTEM_NAMESPACE, "pollwatch"))
         self._operators = [
@@ -140,20 +138,27 @@ class Stage:
     # What happens.
 
     def _carry_out(self, actions: Iterable[Action]) -> None:
-        begin = time.monotonic()
+        clock = MachineClock(self._machine)
         waiting = list(actions)
         heapq.heapify(waiting)
-        while waiting:
+        held: deque[Action] = deque()
+        """What needs the API server, in the order in which it was due."""
+        while waiting or held:
             self._tend()
-            now = time.monotonic() - begin
-            if waiting[0].at > now:
-                time.sleep(min(0.05, waiting[0].at - now))
+            if held and self._api:
+                self._do(held.popleft())
+                continue
+            now = clock.now()
+            if not waiting or waiting[0].at > now:
+                time.sleep(0.05)
                 continue
             action = heapq.heappop(waiting)
-            if (not self._api and action.what in NEEDS_API) or self._is_too_much(action):
-                heapq.heappush(waiting, _later(action, now + 0.5))
-                continue
-            self._do(action)
+            if action.what in NEEDS_API and (held or not self._api):
+                held.append(action)
+            elif self._is_too_much(action):
+                heapq.heappush(waiting, replace(action, at=now + 0.5))
+            else:
+                self._do(action)
 
     def _is_too_much(self, action: Action) -> bool:
         """Whether a worker would be started from a plan that is damaged: it has nothing to probe by then."""
@@ -290,7 +295,7 @@ class Stage:
         begin = time.monotonic()
         while True:
             self._tend()
-            wrong = [*statuses(self.subjects.values(), self._listed()), *self._unsettled()]
+            wrong = [*statuses(self.subjects.values(), self._witness.checks()), *self._unsettled()]
             if not wrong:
                 self._note(f"settled {when}")
                 return []
@@ -300,29 +305,10 @@ class Stage:
                 return [f"{now - begin:.0f} s {when}:", *wrong]
             time.sleep(0.5)
 
-    def _unsettled(self) -> list[str]:
-        conditions = {one["type"]: one for one in self._pools.status(POOL).get("conditions", [])}
-        return [
-            *self._kept(),
-            *(
-                f"the pool's {name} is {found.get('reason')}: {found.get('message')}"
-                for name in ("Accepted", "Ready", "Delivered")
-                if (found := conditions.get(name, {})).get("status") != "True"
-            ),
-        ]
-
-    def _kept(self) -> list[str]:
-        """Checks that are gone and are probed still, and workers that do not say what they probe."""
+    def _unsettled(self) -> Iterator[str]:
         gone = {subject.name for subject in self.subjects.values() if subject.deleted is not None}
-        wrong = []
-        for pod in self._node.pods().values() if gone else ():
-            try:
-                kept = gone & _checks_shown(pod.url)
-            except httpx.TransportError:
-                wrong.append(f"{pod.name} does not answer")
-            else:
-                wrong += [f"{name} was deleted and is still probed" for name in sorted(kept)]
-        return wrong
+        yield from self._witness.kept(gone)
+        yield from self._witness.complaints()
 
     def _watch(self) -> list[str]:
         quiet = time.monotonic()
@@ -332,55 +318,20 @@ class Stage:
         return violations(
             Evidence(
                 subjects=list(self.subjects.values()),
-                checks=self._listed(),
-                hits=self._hits(),
+                checks=self._witness.checks(),
+                hits=self._witness.hits(),
                 quiet=quiet,
                 end=end,
-                events=self._told(),
-                series={pod.name: _checks_shown(pod.url) for pod in self._node.pods().values()},
-                made=[name for name in self._pools.made() if not name.startswith("secrets/")],
-                wanted=self._wanted(),
+                events=self._witness.told(),
+                series=self._witness.series(),
+                made=self._witness.made(),
+                wanted=objects_of(POOL, workers=self._workers),
                 deaths=self._deaths,
                 leaders_deaths=self._leaders_deaths,
                 leaders=sum(operator.leads() for operator in self._operators),
                 waited=self._machine.waited,
             )
         )
-
-    def _hits(self) -> dict[str, list[Hit]]:
-        hits: dict[str, list[Hit]] = {}
-        for worker, host in enumerate(HOSTS):
-            for path, times in self._site.hits(host=host).items():
-                hits.setdefault(path, []).extend(Hit(at, worker) for at in times)
-        found = {path: sorted(of_path) for path, of_path in hits.items()}
-        # For whoever asks who probed what, and when.
-        since = {path: [(at - self._begin, worker) for at, worker in each] for path, each in found.items()}
-        (self._folder / "hits.json").write_text(json.dumps(since), encoding="utf-8")
-        return found
-
-    def _wanted(self) -> list[str]:
-        base = f"probepool-{POOL}"
-        return [
-            f"services/{base}",
-            f"poddisruptionbudgets/{base}",
-            f"networkpolicies/{base}",
-            *(f"statefulsets/{base}-{number}" for number in range(self._workers)),
-            *(f"pods/{base}-{number}-0" for number in range(self._workers)),
-        ]
-
-    def _listed(self) -> dict[str, dict[str, Any]]:
-        items = self._plane.admin.get(self._checks)["items"]
-        return {item["metadata"]["name"]: item for item in items}
-
-    def _told(self) -> dict[str, list[str]]:
-        told: dict[str, list[str]] = {}
-        items = self._plane.admin.get(self._events)["items"]
-        # For whoever asks why one was told twice.
-        (self._folder / "events.json").write_text(json.dumps(items, indent=1), encoding="utf-8")
-        for item in sorted(items, key=lambda one: int(one["metadata"]["resourceVersion"])):
-            if item["reason"] in _VERDICTS:
-                told.setdefault(item["regarding"]["uid"], []).append(item["reason"])
-        return told
 
 
 def _about(action: Action) -> str:
@@ -404,10 +355,6 @@ def _plan_of(pod: str) -> str:
     return f"{pod.removesuffix('-0')}-plan"
 
 
-def _later(action: Action, at: float) -> Action:
-    return Action(at=at, what=action.what, subject=action.subject, amount=action.amount)
-
-
 def _each(pods: Iterable[str], mend: Callable[[str], None]) -> None:
     for pod in pods:
         with contextlib.suppress(KeyError):
@@ -416,8 +363,3 @@ def _each(pods: Iterable[str], mend: Callable[[str], None]) -> None:
 
 def _torn(files: dict[str, bytes]) -> dict[str, bytes]:
     return files | {name: content[:-20] for name, content in files.items() if name == "part-000"}
-
-
-def _checks_shown(url: str) -> set[str]:
-    page = httpx.get(f"{url}/metrics", timeout=30.0).raise_for_status().content
-    return {name.decode() for name in _SERIES.findall(page)}

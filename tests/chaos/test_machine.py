@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from tests.chaos.machine import Machine
+from tests.chaos.machine import Machine, MachineClock
 
 SECONDS = 0.3
 BURN = f"import time\nbegin = time.process_time()\nwhile time.process_time() - begin < {SECONDS}: pass"
@@ -21,6 +21,17 @@ def test_processes_that_share_the_cores_wait_for_each_other() -> None:
         # One of them took that long for 0.3 s of work.
         assert (end - begin - SECONDS) / 2 <= machine.waited(begin, end) <= end - begin
         assert machine.waited(begin - 60.0, begin - 30.0) == 0.0
+
+
+def test_the_clock_of_the_machine_goes_slower_while_processes_wait_and_never_stops() -> None:
+    with Machine() as machine:
+        clock, begin = MachineClock(machine), time.monotonic()
+        burning = [subprocess.Popen([sys.executable, "-c", BURN]) for _ in range(3 * (os.cpu_count() or 1))]
+        while any(process.poll() is None for process in burning):
+            clock.now()
+            time.sleep(0.05)
+        took = time.monotonic() - begin
+        assert 0.1 * took - 0.5 <= clock.now() <= 0.9 * took
 
 
 def test_a_process_that_sleeps_waits_for_nobody() -> None:
