@@ -28,7 +28,7 @@ venv:
 run: venv ## watch an election night: a site that fails for some people (FOREVER=1 goes on)
 	@$(BIN)/python -m demo.election_night $(if $(FOREVER),--forever)
 
-tools: venv ## build or fetch what the tests need: etcd, kube-apiserver, Prometheus
+tools: venv ## build or fetch what the tests start: an API server, Prometheus, Grafana, Helm ...
 	@$(BIN)/python -m tests.cluster.build
 
 test: tools ## run every test, against a real API server and a real Prometheus (TESTS=path for some)
