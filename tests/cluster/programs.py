@@ -156,6 +156,7 @@ NEEDED_BY_TESTS = (
     *("kube-apiserver", "etcd", "kubectl"),
     *("prometheus", "promtool", "alertmanager", "grafana"),
     *("helm", "helm-unittest", "kubeconform"),
+    "blackbox_exporter",
 )
 """What a full run of the tests starts."""
 
