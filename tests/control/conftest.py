@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.machine import Machine
 from tests.cluster.apiclient import documents_in
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.processes.local_node import LocalNode
@@ -102,6 +103,13 @@ def start_pooled(
             return running.enter_context(operator)
 
         yield start
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    """Says how long the machine kept processes waiting: a noisy neighbour is no gap of ours."""
+    with Machine() as machine:
+        yield machine
 
 
 @pytest.fixture

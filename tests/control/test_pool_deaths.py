@@ -2,6 +2,7 @@
 
 import time
 
+from tests.chaos.machine import Machine
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.processes.local_node import LocalNode
 from tests.cluster.waiting import wait_until
@@ -9,14 +10,19 @@ from tests.control.conftest import Checks, StartOperator
 from tests.control.operators import RunningOperator
 from tests.control.pool_stage import Pools
 from tests.support.counting_site import CountingSite
-from tests.support.punctuality import distance, doubled_for, longest_gap, phase
+from tests.support.punctuality import distance, doubled_for, overdue, phase
 
 FAILOVER = 15.0
 """Seconds within which another operator leads when the leader is gone."""
 
 
 def test_a_worker_that_is_killed_probes_again_in_the_same_phases_and_no_verdict_changes(
-    start_pooled: StartOperator, pools: Pools, checks: Checks, counted: CountingSite, node: LocalNode
+    start_pooled: StartOperator,
+    pools: Pools,
+    checks: Checks,
+    counted: CountingSite,
+    node: LocalNode,
+    machine: Machine,
 ) -> None:
     names = [f"check-{number}" for number in range(20)]
     pools.create("east")
@@ -37,7 +43,7 @@ def test_a_worker_that_is_killed_probes_again_in_the_same_phases_and_no_verdict_
         before = [at for at in times if at < killed]
         after = [at for at in times if at >= killed]
         assert distance(phase(before[1:], 2), phase(after[1:], 2)) < 0.2, path
-        assert longest_gap(times, begin=before[0], end=after[-1]) <= 2.25 * 2, path
+        assert not overdue(times, 2.25 * 2, begin=before[0], end=after[-1], waited=machine.waited), path
     assert all(checks.verdict(name) == "Up" for name in names)
     assert not any(checks.events(name) for name in names)
 
@@ -60,7 +66,11 @@ def test_what_changed_while_a_worker_was_dead_is_found_when_it_is_back(
 
 
 def test_an_operator_that_is_killed_amid_transitions_loses_none_and_tells_none_twice(
-    start_pooled: StartOperator, pools: Pools, checks: Checks, counted: CountingSite
+    start_pooled: StartOperator,
+    pools: Pools,
+    checks: Checks,
+    counted: CountingSite,
+    machine: Machine,
 ) -> None:
     names = [f"check-{number}" for number in range(20)]
     pools.create("east", replicas=2)
@@ -81,7 +91,7 @@ def test_an_operator_that_is_killed_amid_transitions_loses_none_and_tells_none_t
     assert all([event["reason"] for event in checks.events(name)] == ["Down"] for name in names)
     for name in names:
         times = counted.times(f"/{name}", since=killed)
-        assert longest_gap(times, begin=killed, end=times[-1]) <= 2.25, name
+        assert not overdue(times, 2.25, begin=killed, end=times[-1], waited=machine.waited), name
 
 
 def leader_of(operators: list[RunningOperator]) -> RunningOperator | None:
@@ -91,7 +101,11 @@ def leader_of(operators: list[RunningOperator]) -> RunningOperator | None:
 
 
 def test_another_operator_takes_over_when_the_leader_is_killed_and_workers_do_not_notice(
-    start_pooled: StartOperator, pools: Pools, checks: Checks, counted: CountingSite
+    start_pooled: StartOperator,
+    pools: Pools,
+    checks: Checks,
+    counted: CountingSite,
+    machine: Machine,
 ) -> None:
     pools.create("east")
     checks.create("front-page", pool="east", http={"url": counted.url("/")})
@@ -112,12 +126,16 @@ def test_another_operator_takes_over_when_the_leader_is_killed_and_workers_do_no
     checks.wait_event("front-page", "Up")
     assert [event["reason"] for event in checks.events("front-page")] == ["Down", "Up"]
     times = counted.times("/")
-    assert longest_gap(times, begin=begin, end=times[-1]) <= 2.25
+    assert not overdue(times, 2.25, begin=begin, end=times[-1], waited=machine.waited)
     assert doubled_for(times, 1) == 0.0
 
 
 def test_a_leader_that_is_told_to_stop_hands_over_at_once(
-    start_pooled: StartOperator, pools: Pools, checks: Checks, counted: CountingSite
+    start_pooled: StartOperator,
+    pools: Pools,
+    checks: Checks,
+    counted: CountingSite,
+    machine: Machine,
 ) -> None:
     pools.create("east")
     checks.create("front-page", pool="east", http={"url": counted.url("/")})
@@ -127,8 +145,10 @@ def test_a_leader_that_is_told_to_stop_hands_over_at_once(
     assert first.leads()
     counted.answer(500, "/")
     assert first.stop() == 0
+    stopped = time.monotonic()
+    wait_until(second.leads, what="the other to lead")
     # Two seconds are promised; a Lease that nobody gave back would take eight.
-    wait_until(second.leads, what="the other to lead", within_seconds=4)
+    assert time.monotonic() - stopped < 4.0 + machine.waited(stopped, time.monotonic())
     checks.wait_verdict("front-page", "Down")
     checks.wait_event("front-page", "Down")
     assert [event["reason"] for event in checks.events("front-page")] == ["Down"]
@@ -157,7 +177,12 @@ def test_a_leader_that_stood_still_and_lost_the_lease_writes_nothing_of_what_it_
 
 
 def test_workers_probe_on_without_an_api_server_and_status_catches_up(
-    cluster: ControlPlane, start_pooled: StartOperator, pools: Pools, checks: Checks, counted: CountingSite
+    cluster: ControlPlane,
+    start_pooled: StartOperator,
+    pools: Pools,
+    checks: Checks,
+    counted: CountingSite,
+    machine: Machine,
 ) -> None:
     pools.create("east")
     checks.create("front-page", pool="east", http={"url": counted.url("/")})
@@ -172,7 +197,7 @@ def test_workers_probe_on_without_an_api_server_and_status_catches_up(
     checks.wait_event("front-page", "Down")
     assert [event["reason"] for event in checks.events("front-page")] == ["Down"]
     times = counted.times("/")
-    assert longest_gap(times, begin=begin, end=times[-1]) <= 2.25
+    assert not overdue(times, 2.25, begin=begin, end=times[-1], waited=machine.waited)
     wait_until(lambda: leader_of(operators), what="a leader after the outage")
 
 

@@ -2,12 +2,13 @@
 
 import time
 
+from tests.chaos.machine import Machine
 from tests.cluster.processes.local_node import LocalNode
 from tests.cluster.waiting import wait_until
 from tests.control.conftest import EXAMPLE_HOST, Checks, StartOperator
 from tests.control.pool_stage import LOOPBACK, Pools
 from tests.support.counting_site import HOSTS, CountingSite
-from tests.support.punctuality import distance, doubled_for, longest_gap, phase
+from tests.support.punctuality import distance, doubled_for, overdue, phase
 
 PERIOD = 2
 
@@ -96,7 +97,7 @@ def test_a_changed_check_is_live_in_its_worker_though_its_volume_is_never_synced
     pools.wait_ready("east")
     node.sync_volumes_after(None)
     checks.change("front-page", http={"url": counted.url("/new")})
-    wait_until(lambda: counted.times("/new"), what="the new URL to be probed", within_seconds=10)
+    wait_until(lambda: counted.times("/new"), what="the new URL to be probed")
     checks.delete("front-page")
     checks.create("another", pool="east", http={"url": counted.url("/another")})
     checks.wait_verdict("another", "Up")
@@ -106,7 +107,11 @@ def test_a_changed_check_is_live_in_its_worker_though_its_volume_is_never_synced
 
 
 def test_a_pool_that_grows_and_shrinks_leaves_no_gap_and_doubles_nothing(
-    start_pooled: StartOperator, pools: Pools, checks: Checks, counted: CountingSite
+    start_pooled: StartOperator,
+    pools: Pools,
+    checks: Checks,
+    counted: CountingSite,
+    machine: Machine,
 ) -> None:
     names = [f"check-{number}" for number in range(30)]
     pools.create("east", replicas=2)
@@ -127,7 +132,7 @@ def test_a_pool_that_grows_and_shrinks_leaves_no_gap_and_doubles_nothing(
         )
     end = min(counted.times(f"/{name}")[-1] for name in names)
     for path, times in counted.hits().items():
-        assert longest_gap(times, begin=begin, end=end) <= 2.25 * PERIOD, path
+        assert not overdue(times, 2.25 * PERIOD, begin=begin, end=end, waited=machine.waited), path
         assert doubled_for(times, PERIOD) <= PERIOD * 1.25, path
         first, last = times[2:5], times[-3:]
         assert distance(phase(first, PERIOD), phase(last, PERIOD)) < 0.2, path
@@ -170,7 +175,11 @@ def test_what_fails_from_one_location_only_is_degraded_and_says_from_where(
 
 
 def test_a_check_in_two_pools_of_which_one_is_deleted_goes_on_in_the_other_and_says_so(
-    start_pooled: StartOperator, pools: Pools, checks: Checks, counted: CountingSite
+    start_pooled: StartOperator,
+    pools: Pools,
+    checks: Checks,
+    counted: CountingSite,
+    machine: Machine,
 ) -> None:
     for pool in ("east", "west"):
         pools.create(pool)
@@ -188,7 +197,7 @@ def test_a_check_in_two_pools_of_which_one_is_deleted_goes_on_in_the_other_and_s
     since = time.monotonic()
     wait_until(lambda: len(counted.times("/", since=since)) > 3, what="probes from east alone")
     times = counted.times("/")
-    assert longest_gap(times, begin=begin, end=times[-1]) <= 2.25
+    assert not overdue(times, 2.25, begin=begin, end=times[-1], waited=machine.waited)
     assert checks.events("front-page") == []
     counted.answer(500, "/")
     status = checks.wait_verdict("front-page", "Down")
