@@ -79,6 +79,7 @@ def read_values(text: str) -> tuple[Value, ...]:
 
     Raises:
         ValueError: a value has no comment, or one that is no schema; it is named with its line.
+        TypeError: it is no mapping.
     """
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     if not isinstance(root, yaml.MappingNode):
@@ -154,10 +155,35 @@ def _section(values: Sequence[Value]) -> dict[str, Any]:
 
 
 def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    """Put what a `$ref` means in its place."""
-    if "$ref" not in schema:
-        return schema
+    """Put what a `$ref` means in its place; what stands beside it is laid over it."""
+    others = dict(schema)
+    if (reference := others.pop("$ref", None)) is None:
+        return others
     found = json.loads(editor_schema(PROBE_POOL))
-    for name in schema["$ref"].removeprefix("#").split("."):
+    for name in reference.removeprefix("#").split("."):
         found = found["properties"][name]
-    return dict(found)
+    return {**_with_paths(found), **others}
+
+
+def _with_paths(schema: Any) -> Any:
+    """Say which keys there may be by what is at them: of `propertyNames`, Helm 4.3 names a wrong path."""
+    if isinstance(schema, list):
+        return [_with_paths(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {key: _with_paths(value) for key, value in schema.items()}
+    rules = [one for one in schema.get("allOf", ()) if one.keys() == {"propertyNames"}]
+    values = schema.get("additionalProperties", True)
+    at_keys: dict[str, Any] = {}
+    for names in (rule["propertyNames"] for rule in rules):
+        if "pattern" in names:
+            at_keys[names["pattern"]] = values
+            schema["additionalProperties"] = False
+        refused = names.get("not", {})
+        at_keys |= {f"^{re.escape(name)}$": False for name in refused.get("enum", ())}
+        if "pattern" in refused:
+            at_keys[refused["pattern"]] = False
+    if rules:
+        schema["patternProperties"] = at_keys
+        schema["allOf"] = [one for one in schema["allOf"] if one not in rules]
+    return {key: value for key, value in schema.items() if key != "allOf" or value}

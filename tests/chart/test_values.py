@@ -38,6 +38,12 @@ def test_the_chart_passes_lint_where_warnings_are_errors(helm: Helm, values: Val
         ({"resources": {"limit": {}}}, "/resources", "'limit' not allowed"),
         ({"tolerations": [{"efect": "NoSchedule"}]}, "/tolerations/0", "'efect' not allowed"),
         ({"affinity": {"nodeAfinity": {}}}, "/affinity", "'nodeAfinity' not allowed"),
+        ({"commonLabels": {"a b": "c"}}, "/commonLabels", "'a b' not allowed"),
+        (
+            {"podLabels": {"app.kubernetes.io/name": "x"}},
+            "/podLabels/app.kubernetes.io~1name",
+            "false schema",
+        ),
         ({"extraEnv": [{"value": "1"}]}, "/extraEnv/0", "missing property 'name'"),
         (
             {"podDisruptionBudget": {"maxUnavailable": "half"}},
@@ -52,6 +58,12 @@ def test_the_chart_passes_lint_where_warnings_are_errors(helm: Helm, values: Val
             {"defaultPool": {"spec": {"template": {"tolerations": [{"operater": "Exists"}]}}}},
             "/defaultPool/spec/template/tolerations/0",
             "'operater' not allowed",
+        ),
+        ({"defaultPool": {"spec": {"labels": {"le": "1"}}}}, "/defaultPool/spec/labels/le", "false schema"),
+        (
+            {"defaultPool": {"spec": {"replicas": 1, "autosize": {"max": 2}}}},
+            "/defaultPool/spec",
+            "'not' failed",
         ),
         ({"defaultPool": {"spec": {"replicas": 0}}}, "/defaultPool/spec/replicas", "minimum"),
     ],
