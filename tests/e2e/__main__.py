@@ -12,4 +12,6 @@ if __name__ == "__main__":
     folder = str(Path(__file__).parent.relative_to(Path.cwd()))
     if not any(argument.startswith(folder) for argument in arguments):
         arguments = [folder, *arguments]
-    sys.exit(launch([sys.executable, "-m", "pytest", "--verbose", *arguments], monitoring=True))
+    # Progress goes past pytest, to the terminal: a run takes minutes.
+    pytest = [sys.executable, "-m", "pytest", "--verbose", "--capture=sys"]
+    sys.exit(launch([*pytest, *arguments], monitoring=True))
