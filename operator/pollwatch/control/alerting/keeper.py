@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 import structlog
 
 from pollwatch.control.alerting.apis import HAS_STATUS
-from pollwatch.control.alerting.compare import digest, is_as_applied
+from pollwatch.control.alerting.compare import Sealed, digest, is_as_applied
 from pollwatch.control.alerting.standing import Standing, Standings, read_standing
 from pollwatch.control.cluster import Cluster, RefusedError, Resource
 from pollwatch.control.follower import ObjectName, name_of
 from pollwatch.control.metrics import ControlMetrics
-from pollwatch.control.pools.workloads import SPEC_DIGEST
 from pollwatch.control.store import is_newer
 from pollwatch.plan.clock import Clock
 
@@ -162,31 +161,29 @@ class Keeper:
             if found is not None:
                 self._standings.put((resource, name), read_standing(found))
 
-    async def keep(self, resource: Resource, document: Mapping[str, Any]) -> None:
+    async def keep(self, resource: Resource, wanted: Sealed) -> None:
         """Make an object what a document says; nothing is written where it is.
 
         Raises:
             RefusedError: the API server does not take it.
             ClusterError: it could not be done now.
         """
-        name = name_of(document)
+        name = wanted.name
         key = resource, name
-        wanted = digest(document)
-        marked = _marked(document, wanted)
         there, left = self._held(resource, name), self._left.get(key)
         if there is not None:
-            if there.ending or left == Left(wanted, there.shape):
+            if there.ending or left == Left(wanted.digest, there.shape):
                 return
             if left is None or left.shape != there.shape:
                 found = await self._read(resource, name)
-                if found is not None and is_as_applied(marked, found):
-                    self._remember(resource, found, wanted)
+                if found is not None and is_as_applied(wanted.document, found):
+                    self._remember(resource, found, wanted.digest)
                     return
-                if found is not None and left is not None and left.digest == wanted:
+                if found is not None and left is not None and left.digest == wanted.digest:
                     self._metrics.alert_writes.labels(resource.kind, "repaired").inc()
                     self._log.warning("somebody changed an object of ours; put right", **_named(*key))
         try:
-            answer = await self._cluster.apply(resource, name.namespace, marked)
+            answer = await self._cluster.apply(resource, name.namespace, wanted.document)
         except RefusedError as error:
             if there is None or not any(words in str(error) for words in UNCHANGEABLE):
                 self._metrics.alert_writes.labels(resource.kind, "refused").inc()
@@ -197,7 +194,7 @@ class Keeper:
             self._there[resource][name.namespace][name.name] = there._replace(ending=True)
             return
         self._metrics.alert_writes.labels(resource.kind, "applied").inc()
-        self._remember(resource, answer, wanted)
+        self._remember(resource, answer, wanted.digest)
 
     async def drop(self, resource: Resource, name: ObjectName) -> None:
         """Delete an object, unless it is gone or going.
@@ -228,13 +225,13 @@ class Keeper:
                 raise
             return None
 
-    def _remember(self, resource: Resource, document: Mapping[str, Any], wanted: str) -> None:
+    def _remember(self, resource: Resource, document: Mapping[str, Any], applied: str) -> None:
         name = name_of(document)
         fresh = _there(document)
         before = self._held(resource, name)
         if before is None or before.shape.uid != fresh.shape.uid or is_newer(fresh.version, before.version):
             self._there[resource][name.namespace][name.name] = fresh
-        self._left[resource, name] = Left(wanted, fresh.shape)
+        self._left[resource, name] = Left(applied, fresh.shape)
         self._written.add((resource, name))
         if resource in HAS_STATUS:
             self._standings.put((resource, name), read_standing(document))
@@ -246,13 +243,6 @@ class Keeper:
             del self._there[resource][name.namespace]
         self._left.pop((resource, name), None)
         self._standings.forget((resource, name))
-
-
-def _marked(document: Mapping[str, Any], wanted: str) -> dict[str, Any]:
-    """Add the digest: what we applied once and do not name any more makes a difference, too."""
-    metadata = document["metadata"]
-    annotations = {**metadata.get("annotations", {}), SPEC_DIGEST: wanted}
-    return {**document, "metadata": {**metadata, "annotations": annotations}}
 
 
 def _named(resource: Resource, name: ObjectName) -> dict[str, str]:

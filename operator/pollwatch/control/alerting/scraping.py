@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import structlog
 
 from pollwatch.control.alerting.apis import MONITORS
+from pollwatch.control.alerting.compare import seal
 from pollwatch.control.alerting.keeper import Keeper
 from pollwatch.control.alerting.lookout import Lookout
 from pollwatch.control.alerting.monitors import Document
@@ -46,7 +47,7 @@ class Scraping:
                 continue
             what = f"{resource.kind} {document['metadata']['name']}"
             try:
-                await self._keeper.keep(resource, document)
+                await self._keeper.keep(resource, seal(document))
             except RefusedError as error:
                 self._tell(what, str(error))
             except ClusterError as error:

@@ -1,6 +1,5 @@
 """Brings the objects of one namespace to what its Checks ask for, and says what became of each Check."""
 
-import json
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
@@ -10,14 +9,14 @@ from pollwatch.alerting.model import RuleGroup
 from pollwatch.api.alert import AlertSpec
 from pollwatch.api.conditions import AlertsReason
 from pollwatch.control.alerting.apis import RULE_KINDS, RuleApi
+from pollwatch.control.alerting.compare import Sealed, seal
 from pollwatch.control.alerting.keeper import Keeper, ObjectKey
 from pollwatch.control.alerting.layout import MOST_BYTES, object_name, shard_of_object
 from pollwatch.control.alerting.lookout import Access, Lookout
 from pollwatch.control.alerting.namespaces import NamespaceRules, Shard, Version
 from pollwatch.control.alerting.outcomes import Outcome, Outcomes
 from pollwatch.control.alerting.rendering import Renderer, rules_of
-from pollwatch.control.cluster import RefusedError
-from pollwatch.control.follower import name_of
+from pollwatch.control.cluster import RefusedError, Resource
 from pollwatch.control.store import Store
 from pollwatch.plan.checks import CheckKey
 from pollwatch.worker.slices import Slices
@@ -132,31 +131,32 @@ class Scribe:
             groups = await self._render(namespace, shard, slices)
             shard.rules = sum(len(group.rules) for group in groups)
             for api in apis:
-                documents = (
-                    self._renderer.documents(api, namespace, object_name(number), groups) if groups else ()
-                )
-                if len(groups) > 1 and any(_size(document) > MOST_BYTES for _, document in documents):
+                name = object_name(number)
+                documents = self._renderer.documents(api, namespace, name, groups) if groups else ()
+                sealed = [(resource, seal(document)) for resource, document in documents]
+                if len(groups) > 1 and any(one.size > MOST_BYTES for _, one in sealed):
                     return False
                 await slices.breathe()
-                shard.objects[api] = tuple((resource, name_of(document)) for resource, document in documents)
+                shard.objects[api] = tuple((resource, one.name) for resource, one in sealed)
                 shard.refused.pop(api, None)
-                for resource, document in documents:
-                    try:
-                        await self._keeper.keep(resource, document)
-                    except RefusedError as error:
-                        if error.code in _TRANSIENT or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                            raise
-                        shard.refused[api] = _in_words(
-                            f"{resource.kind} {name_of(document).name}", str(error)
-                        )
-                        shard.stale = True
-                        break
+                await self._apply(shard, api, sealed)
         except BaseException:
             shard.stale = True
             raise
         for api in shard.objects.keys() - set(apis):
             del shard.objects[api]
         return True
+
+    async def _apply(self, shard: Shard, api: RuleApi, documents: Sequence[tuple[Resource, Sealed]]) -> None:
+        for resource, document in documents:
+            try:
+                await self._keeper.keep(resource, document)
+            except RefusedError as error:
+                if error.code in _TRANSIENT or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+                shard.refused[api] = _in_words(f"{resource.kind} {document.name.name}", str(error))
+                shard.stale = True
+                return
 
     async def _render(self, namespace: str, shard: Shard, slices: Slices) -> list[RuleGroup]:
         groups: list[RuleGroup] = []
@@ -229,7 +229,3 @@ def _in_words(what: str, refusal: str) -> str:
     """Say what was refused, and who can mend it where it is a right that is missing."""
     missing = f" ({REMEDY})" if "is forbidden: User" in refusal else ""
     return f"{what}: {refusal}{missing}"
-
-
-def _size(document: object) -> int:
-    return len(json.dumps(document, separators=(",", ":")))

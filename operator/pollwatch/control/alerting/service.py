@@ -121,8 +121,6 @@ class Alerting:
         """
         call_later = asyncio.get_running_loop().call_later
         self._queue = queue = WorkQueue[str](random=self.random, call_later=call_later)
-        for key in self.store.checks:
-            self.changed(key)
         cluster = self.cluster.fenced(may_write)
         keeper = Keeper(cluster, self.metrics, self.clock)
         lookout = Lookout(
@@ -148,6 +146,10 @@ class Alerting:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._sweep())
+                slices = Slices(self.clock)
+                for key in list(self.store.checks):
+                    self.changed(key)
+                    await slices.breathe()
                 # Before all Checks are known, all rules look as if nobody wanted them.
                 await self.known()
                 group.create_task(self._watch(lookout, scribe, scraping))
