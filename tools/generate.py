@@ -21,6 +21,7 @@ from tools.chart_files import chart_files
 from tools.cli_reference import cli_reference
 from tools.editor_schema import editor_schema, file_name
 from tools.install_yaml import INSTALLS
+from tools.sample_rules import sample_rules
 from tools.self_rules import self_rules_object
 from tools.versioned import versioned_files
 
@@ -32,6 +33,7 @@ GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
         "manifests/crds/pollwatch.dev_probepools.yaml": lambda: crd_yaml(PROBE_POOL),
         **{f"manifests/{install.file}": install.text for install in INSTALLS},
         "manifests/monitoring/prometheus-rule.yaml": self_rules_object,
+        "manifests/samples/prometheus/pollwatch.rules.yaml": lambda: sample_rules(ROOT),
         **versioned_files(ROOT),
         **chart_files(ROOT),
         **{f"charts/pollwatch/dashboards/{name}": build().text for name, build in DASHBOARDS.items()},

@@ -1,7 +1,6 @@
 """`pollwatch rules`: the alert rules of Checks in files, for Prometheus or for Grafana."""
 
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -85,7 +84,7 @@ def command(
         errors = [f"no Check found in {', '.join(paths)}: ProbePools alone have no alerts"]
     if errors:
         raise BadInputError(errors)
-    groups = list(_groups(loaded, replace(defaults, default_pool=default_pool)))
+    groups = groups_of(loaded, replace(defaults, default_pool=default_pool))
     if with_self:
         groups.append(self_rules(defaults))
     document = (
@@ -93,17 +92,19 @@ def command(
         if output == "prometheus"
         else provisioning_file(groups, folder=folder, data_source=data_source)
     )
-    write(sys.stdout, _as_yaml(document))
+    write(sys.stdout, as_yaml(document))
 
 
-def _groups(loaded: Loaded, defaults: AlertDefaults) -> Iterator[RuleGroup]:
+def groups_of(loaded: Loaded, defaults: AlertDefaults) -> list[RuleGroup]:
     """Make the rules of all Checks, in an order that does not hang on the files they stand in."""
     pools = {sourced.pool.name: sourced.pool.spec.alert for sourced in loaded.pools}
+    groups = []
     for check in sorted((sourced.check for sourced in loaded.checks), key=lambda check: check.key):
         first = check.spec.pool_names(defaults.default_pool)[0]
         group = rules_of_check(check, merge(defaults, pools.get(first)))
         if group is not None:
-            yield group
+            groups.append(group)
+    return groups
 
 
 class _Blocks(yaml.SafeDumper):
@@ -122,5 +123,6 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Blocks.add_representer(str, _text)
 
 
-def _as_yaml(document: dict[str, Any]) -> str:
+def as_yaml(document: dict[str, Any]) -> str:
+    """Write a document of rules for people to read, too."""
     return yaml.dump(document, Dumper=_Blocks, sort_keys=False, allow_unicode=True, width=_WIDTH)
