@@ -125,8 +125,11 @@ def test_it_installs_where_pollwatch_was_never_heard_of(release: Release) -> Non
     said = release.install(EMBEDDED)
 
     assert release.deployment()["spec"]["replicas"] == 1
-    assert release.watch_something()["metadata"]["name"] == "front-page"
-    assert "kubectl get checks --namespace default --watch" in said
+    # What it tells to do next works as it stands.
+    check = said.partition("kubectl apply -f - <<'END'\n")[2].partition("\nEND\n")[0]
+    release.admin.apply([yaml.safe_load(check)])
+    assert release.check()["spec"]["http"]["url"] == "https://www.example.org/"
+    assert "\nkubectl get checks --namespace default --watch\n" in said
 
 
 def test_with_pools_it_installs_in_one_go(release: Release) -> None:
