@@ -110,12 +110,17 @@ def test_the_operator_reads_pools_and_namespaces_and_writes_what_it_found(
 @pytest.mark.parametrize(
     "right",
     [
-        *("create probepools", "patch probepools", "update probepools", "delete probepools"),
+        *("patch probepools", "update probepools", "delete probepools"),
         *("patch probepools/scale", "patch namespaces", "patch checks", "delete checks", "list nodes"),
     ],
 )
 def test_the_operator_changes_nothing_that_people_write(authorizer: Authorizer, right: str) -> None:
     assert not authorizer.may(OPERATOR, right)
+
+
+def test_the_operator_can_make_the_pool_that_comes_with_it(authorizer: Authorizer) -> None:
+    """A right to create cannot be bound to a name; that to change a pool is, to the default pool's."""
+    assert authorizer.grants(OPERATOR, "create probepools")
 
 
 @pytest.mark.parametrize(
