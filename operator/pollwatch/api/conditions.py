@@ -72,8 +72,6 @@ class AlertsReason(StrEnum):
     """The spec cannot be read, so no rule can be made of it: `Accepted` says why."""
     INVALID_TEMPLATE = "InvalidTemplate"
     """An annotation is a template that Prometheus would not parse."""
-    INVALID_LABEL = "InvalidLabel"
-    """A label is one that Prometheus would refuse."""
     NO_RULE_API = "NoRuleApi"
     """The cluster knows neither PrometheusRules nor GrafanaAlertRuleGroups."""
     REFUSED = "Refused"

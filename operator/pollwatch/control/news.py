@@ -20,9 +20,6 @@ from pollwatch.plan.states import CheckState, Verdict
 MAX_NOTE = 1024
 """Longest note that the API accepts, in bytes."""
 
-_ALERT_FAULTS = frozenset({AlertsReason.INVALID_TEMPLATE, AlertsReason.INVALID_LABEL})
-"""What the author of a Check can mend; the rest is the cluster's."""
-
 _SEVERITY = {Verdict.UP: 0, Verdict.UNKNOWN: 1, Verdict.DEGRADED: 2, Verdict.DOWN: 3}
 
 
@@ -87,7 +84,8 @@ def alerts_news(key: CheckKey, uid: str, before: CheckStatus | None, after: Chec
     """
     told = find_condition(after.conditions, ConditionType.ALERTS_RENDERED)
     earlier = find_condition(before.conditions, ConditionType.ALERTS_RENDERED) if before else None
-    if told is None or told.reason not in _ALERT_FAULTS:
+    if told is None or told.reason != AlertsReason.INVALID_TEMPLATE:
+        # All else is seen in the cluster, not in the Check.
         return None
     if earlier is not None and (earlier.reason, earlier.message) == (told.reason, told.message):
         return None

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("both_operators")
 def test_a_check_has_alert_rules_in_prometheus_and_in_grafana(
     start: StartOperator, checks: Checks, objects: Objects, site: Site
 ) -> None:
-    start()
+    operator = start()
     checks.create("front-page", http={"url": site.url})
 
     rule = objects.wait(PROMETHEUS_RULES)
@@ -34,6 +34,7 @@ def test_a_check_has_alert_rules_in_prometheus_and_in_grafana(
     assert condition["message"] == (
         "In PrometheusRule pollwatch-checks and GrafanaAlertRuleGroup pollwatch-checks."
     )
+    assert not operator.series("pollwatch_operator_api_requests_total", 'code="403"')
 
 
 def test_what_somebody_changes_in_our_rules_is_put_right_and_what_they_add_stays(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from pollwatch.alerting.defaults import alert_problems
 from pollwatch.api.pool_conditions import PoolAcceptedReason
 from pollwatch.control.pools.registry import HeldPool
 
@@ -45,4 +46,8 @@ class Trouble:
             return PoolAcceptedReason.PLAN_TOO_LARGE, next(iter(self.too_large.values()))
         if not admits_some:
             return PoolAcceptedReason.NO_NAMESPACE_ADMITTED, NO_NAMESPACE
+        faults = alert_problems(held.pool.spec.alert) if held.pool is not None else ()
+        if faults:
+            said = "; ".join(map(str, faults))
+            return PoolAcceptedReason.ACCEPTED, f"The spec can be carried out, but for {said}."
         return PoolAcceptedReason.ACCEPTED, "The spec can be carried out."
