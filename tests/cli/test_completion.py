@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from importlib.metadata import entry_points
 from pathlib import Path
-
-import pytest
 
 from tests.cli.commands import pollwatch
 
@@ -69,12 +66,3 @@ async def test_a_shell_that_is_not_known_is_refused_with_those_that_are() -> Non
 
     assert done.code == 2
     assert "bash" in done.err
-
-
-@pytest.mark.parametrize("name", ["pollwatch", "kubectl-pollwatch"])
-def test_the_command_is_also_a_plugin_of_kubectl_by_its_name(name: str) -> None:
-    (script,) = entry_points(group="console_scripts", name=name)
-    assert script.value == "pollwatch.cli:main"
-
-    done = subprocess.run([BIN / name, "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("pollwatch, version ")
