@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pollwatch.alerting.dashboards.looks import REASONS
 from pollwatch.alerting.dashboards.verdicts import COLOUR
+from pollwatch.plan.samples import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +33,11 @@ def test_any_two_verdicts_differ_clearly(vision: str) -> None:
     seen = {verdict: lab(linear(colour), VISIONS[vision]) for verdict, colour in COLOUR.items()}
     for one, other in itertools.combinations(seen, 2):
         assert math.dist(seen[one], seen[other]) > CLEARLY, (one, other)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_reason_has_one_colour(reason: Reason) -> None:
+    assert len([one for one in REASONS if re.search(one.pattern, reason)]) == 1
 
 
 def linear(colour: str) -> list[float]:

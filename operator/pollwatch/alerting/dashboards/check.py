@@ -80,7 +80,7 @@ def _targets_now() -> Panel:
             lowest=0,
             highest=1,
             base=colours.BAD,
-            steps=[(0.0001, colours.WORSE), (1, colours.GOOD)],
+            steps=[(0.0001, colours.WARNING), (1, colours.GOOD)],
             no_value="not probed",
         ),
     )
@@ -102,14 +102,14 @@ def _slow() -> Panel:
         "The 95th percentile of how long its probes took in the last five minutes. Much above the usual: the "
         "phases below show what takes the time.",
         [Query(expr=quantile(0.95, ONE_CHECK, "", SOON))],
-        SECONDS.with_(no_value="no probes", colour=colours.GOOD, decimals=2),
+        SECONDS.with_(no_value="no probes", colour=colours.GOOD),
     )
 
 
 def _expiry() -> Panel:
     return stat(
         "Certificate expires in",
-        "The least time left of the certificates of all its addresses. Yellow from 30 days, vermilion from "
+        "The least time left of the certificates of all its addresses. Orange from 30 days, vermilion from "
         "7: renew it, on every backend.",
         [Query(expr=f"min(probe_ssl_earliest_cert_expiry{{{ONE_CHECK}}}) - time()")],
         TIME_LEFT.with_(no_value="no TLS"),
@@ -136,11 +136,9 @@ def _alerts() -> Panel:
         [Query(expr=f"max by (alertname) ({state})", legend="{{alertname}}")],
         Fields(
             words={
-                1: Word(text="pending", colour=colours.WORSE),
+                1: Word(text="pending", colour=colours.YELLOW),
                 2: Word(text="firing", colour=colours.BAD),
             },
-            base=colours.NEUTRAL,
-            steps=[(1, colours.WORSE), (2, colours.BAD)],
             no_value="No alert of this Check was pending or firing (or Prometheus has no rules of Pollwatch)",
         ),
     )

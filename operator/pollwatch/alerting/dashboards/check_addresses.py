@@ -5,14 +5,12 @@ from pollwatch.alerting.dashboards.check_words import LEGEND, NOT_PROBED, SOON, 
 from pollwatch.alerting.dashboards.dashboard import Row, Section
 from pollwatch.alerting.dashboards.expressions import ONE_CHECK, RATE, failing, failures, quantile
 from pollwatch.alerting.dashboards.fields import Fields, Span, Word
-from pollwatch.alerting.dashboards.looks import SECONDS, SHARE, TIME_LEFT
+from pollwatch.alerting.dashboards.looks import REASONS, SECONDS, SHARE, TIME_LEFT
 from pollwatch.alerting.dashboards.panels import Panel, Query, chart, timeline
 from pollwatch.alerting.dashboards.tables import Column, Key, Table
 
 _OUTCOME = Fields(
     words={0: Word(text="failed", colour=colours.BAD), 1: Word(text="succeeded", colour=colours.GOOD)},
-    base=colours.BAD,
-    steps=[(1, colours.GOOD)],
 )
 
 
@@ -139,6 +137,7 @@ def _reasons() -> Panel:
         "Why probes failed. The reference of troubleshooting has each reason with what to do; EgressDenied, "
         "ResourcesExhausted and Internal are Pollwatch's own.",
         [Query(expr=failures(ONE_CHECK, "reason", RATE), legend="{{reason}}")],
-        Fields(unit="short", decimals=0, lowest=0, shades=colours.VERMILION, no_value="No failures"),
+        Fields(unit="short", decimals=0, lowest=0, no_value="No failures"),
         stacked="bars",
+        overrides=REASONS,
     )

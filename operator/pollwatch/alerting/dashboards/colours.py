@@ -15,6 +15,7 @@ GREY = "#999999"
 
 GOOD = BLUE
 """Not green: next to vermilion and grey, blue is the one that nobody mistakes."""
-WORSE = YELLOW
+WARNING = ORANGE
+"""For lines and numbers: on white, yellow cannot be read."""
 BAD = VERMILION
 NEUTRAL = GREY

@@ -56,7 +56,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """Marks on every chart: moments, each the value (Unix milliseconds) of a series; its pool is a tag."""
+    """Marks on the charts: moments, each the value (Unix milliseconds) of a series; its pool is a tag."""
 
     name: str
     expr: str
@@ -64,8 +64,12 @@ class Annotation:
     text: str
     colour: str
 
-    def json(self) -> Json:
-        """As Grafana has it."""
+    def json(self, *, without: Sequence[int]) -> Json:
+        """As Grafana has it.
+
+        Args:
+            without: Ids of panels that show the same by themselves.
+        """
         return {
             "name": self.name,
             "datasource": dict(DATASOURCE),
@@ -78,6 +82,7 @@ class Annotation:
             "textFormat": self.text,
             "tagKeys": "pool",
             "useValueForTime": True,
+            "filter": {"exclude": True, "ids": list(without)},
         }
 
 
@@ -87,21 +92,20 @@ class Elsewhere:
 
     title: str
     uid: str
-    variables: bool
-    """Whether the choices are carried along."""
 
     def json(self) -> Json:
         """As Grafana has it."""
         return {
             "type": "link",
             "title": self.title,
-            "url": f"/d/{self.uid}",
+            # Not all choices: what is any number here is one there.
+            "url": f"/d/{self.uid}?${{datasource:queryparam}}",
             "icon": "dashboard",
             "tooltip": "",
             "tags": [],
             "asDropdown": False,
             "targetBlank": False,
-            "includeVars": self.variables,
+            "includeVars": False,
             "keepTime": True,
         }
 
@@ -140,6 +144,9 @@ class Dashboard:
 
     def json(self) -> Json:
         """As Grafana has it: the classic schema, without anything of one installation."""
+        panels = _laid_out(self.sections)
+        timelines = [panel["id"] for panel in panels if panel["type"] == "state-timeline"]
+        annotations = [annotation.json(without=timelines) for annotation in self.annotations]
         return {
             "id": None,
             "uid": self.uid,
@@ -153,9 +160,9 @@ class Dashboard:
             "refresh": "30s",
             "time": {"from": f"now-{self.span}", "to": "now"},
             "links": [link.json() for link in self.links],
-            "annotations": {"list": [annotation.json() for annotation in self.annotations]},
+            "annotations": {"list": annotations},
             "templating": {"list": [_DATASOURCES, *(variable.json() for variable in self.variables)]},
-            "panels": _laid_out(self.sections),
+            "panels": panels,
         }
 
     def text(self) -> str:

@@ -86,8 +86,11 @@ class Fields:
             made["color"] = {"mode": "fixed", "fixedColor": self.colour}
         elif self.shades:
             made["color"] = {"mode": "shades", "fixedColor": self.shades}
-        elif self.steps or self.words or self.spans:
+        elif self.steps:
             made["color"] = {"mode": "thresholds"}
+        elif self.words or self.spans:
+            # Each brings its own. With thresholds a timeline would show ranges in the place of words.
+            made["color"] = {"mode": "fixed", "fixedColor": self.base}
         if self.steps:
             made["thresholds"] = self._thresholds()
         return made
@@ -118,28 +121,31 @@ class Fields:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """What holds for single fields of a panel: those of one query, or those of one name."""
+    """What holds for single fields of a panel: exactly one of `query`, `name` and `pattern` says which."""
 
     fields: Fields
     query: str = ""
     """The query's letter."""
     name: str = ""
     """The field's name: a label, `Value #A`, or what a legend says."""
+    pattern: str = ""
+    """A regular expression (of JavaScript) for the name."""
 
     def json(self) -> Json:
         """As Grafana has it: a matcher, and properties named by their path."""
-        matcher = (
-            {"id": "byFrameRefID", "options": self.query}
-            if self.query
-            else {"id": "byName", "options": self.name}
-        )
+        matchers = {
+            "byFrameRefID": self.query,
+            "byName": self.name,
+            "byRegexp": f"/{self.pattern}/" if self.pattern else "",
+        }
+        ((kind, wanted),) = ((kind, wanted) for kind, wanted in matchers.items() if wanted)
         properties: list[Json] = []
         for name, value in self.fields.json().items():
             if name == "custom":
                 properties += [{"id": f"custom.{key}", "value": part} for key, part in value.items()]
             else:
                 properties.append({"id": name, "value": value})
-        return {"matcher": matcher, "properties": properties}
+        return {"matcher": {"id": kind, "options": wanted}, "properties": properties}
 
 
 def _word(word: Word, index: int) -> Json:

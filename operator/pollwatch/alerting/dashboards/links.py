@@ -30,8 +30,4 @@ WORKERS = Link(title="How its workers are", url=f"/d/{SELF}?{KEPT}")
 
 def others(uid: str) -> tuple[Elsewhere, ...]:
     """Link a dashboard to the two others."""
-    return tuple(
-        Elsewhere(title=title, uid=other, variables=SELF not in (uid, other))
-        for other, title in _TITLES.items()
-        if other != uid
-    )
+    return tuple(Elsewhere(title=title, uid=other) for other, title in _TITLES.items() if other != uid)

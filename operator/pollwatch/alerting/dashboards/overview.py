@@ -18,7 +18,7 @@ from pollwatch.alerting.dashboards.expressions import (
     where_not_up,
 )
 from pollwatch.alerting.dashboards.fields import Fields, Override
-from pollwatch.alerting.dashboards.looks import SECONDS, SHARE, TIME_LEFT
+from pollwatch.alerting.dashboards.looks import REASONS, SECONDS, SHARE, TIME_LEFT
 from pollwatch.alerting.dashboards.panels import Panel, Query, chart, stat, timeline
 from pollwatch.alerting.dashboards.tables import Column, Key, Table
 from pollwatch.plan.states import Verdict
@@ -32,9 +32,9 @@ _ROWS = 40
 """How many Checks the timeline shows."""
 
 _KEYS = (
-    Key(label="namespace", name="Namespace"),
+    Key(label="namespace", name="Namespace", width=140),
     Key(label="check", name="Check", link=links.CHECK_OF_ROW),
-    Key(label="pool", name="Pool"),
+    Key(label="pool", name="Pool", width=90),
 )
 
 
@@ -103,14 +103,14 @@ def _slow() -> Panel:
         "The 95th percentile of all probes in the last five minutes. Much above the usual: the dashboard "
         "of a Check shows which phase takes the time.",
         [Query(expr=quantile(0.95, ALL_CHECKS, "", _SOON))],
-        SECONDS.with_(no_value="no probes", colour=colours.GOOD, decimals=2),
+        SECONDS.with_(no_value="no probes", colour=colours.GOOD),
     )
 
 
 def _expiry() -> Panel:
     return stat(
         "First certificate expires in",
-        "The least time left of all certificates that were presented. Yellow from 30 days, vermilion from "
+        "The least time left of all certificates that were presented. Orange from 30 days, vermilion from "
         "7: the table of certificates says whose it is.",
         [Query(expr=f"min(probe_ssl_earliest_cert_expiry{{{ALL_CHECKS}}}) - time()")],
         TIME_LEFT.with_(no_value="none seen"),
@@ -135,14 +135,17 @@ def _not_up() -> Panel:
             Column(
                 expr=_not_up_only(since(ALL_CHECKS, _WHO)),
                 fields=Fields(unit="dateTimeFromNow", name="Since"),
+                width=150,
             ),
             Column(
                 expr=_not_up_only(_of_check("pollwatch_check_targets_up")),
                 fields=Fields(name="Targets up", decimals=0),
+                width=100,
             ),
             Column(
                 expr=_not_up_only(_of_check("pollwatch_check_targets")),
                 fields=Fields(name="of", decimals=0),
+                width=60,
             ),
             Column(
                 expr=_not_up_only(failing(ALL_CHECKS, _WHO, _SOON)),
@@ -203,8 +206,9 @@ def _reasons() -> Panel:
         "site answered; EgressDenied, ResourcesExhausted and Internal are Pollwatch's own trouble, and not "
         "the site's.",
         [Query(expr=failures(ALL_CHECKS, "reason", RATE), legend="{{reason}}")],
-        Fields(unit="short", decimals=0, lowest=0, shades=colours.VERMILION, no_value="No failures"),
+        Fields(unit="short", decimals=0, lowest=0, no_value="No failures"),
         stacked="bars",
+        overrides=REASONS,
     )
 
 
@@ -219,7 +223,10 @@ def _locations() -> Panel:
         description="The same Checks as each pool sees them (and its label `location`, where it has one). "
         "One pool that sees trouble where the others see none: it is the way from there, or "
         "that pool's own network.",
-        keys=[Key(label="pool", name="Pool", link=links.WORKERS), Key(label="location", name="Location")],
+        keys=[
+            Key(label="pool", name="Pool", link=links.WORKERS, width=80),
+            Key(label="location", name="Location"),
+        ],
         columns=[
             *(
                 Column(
@@ -228,6 +235,7 @@ def _locations() -> Panel:
                         name=verdict, decimals=0, base=colours.NEUTRAL, steps=[(1, verdicts.COLOUR[verdict])]
                     ),
                     coloured=True,
+                    width=85,
                 )
                 for verdict in (Verdict.DOWN, Verdict.DEGRADED, Verdict.UNKNOWN, Verdict.UP)
             ),
@@ -235,10 +243,12 @@ def _locations() -> Panel:
                 expr=named_pool(failing(ALL_CHECKS, _WHERE, _SOON)),
                 fields=SHARE.with_(name="Failing, last 5 min"),
                 gauge=True,
+                width=150,
             ),
             Column(
                 expr=named_pool(quantile(0.95, ALL_CHECKS, _WHERE, _SOON)),
-                fields=SECONDS.with_(name="95 % within", decimals=2),
+                fields=SECONDS.with_(name="95 % within"),
+                width=100,
             ),
         ],
         no_value=_NO_CHECKS,
@@ -253,12 +263,14 @@ def _certificates() -> Panel:
     return Table(
         title="Certificates by expiry",
         description=f"The {_CERTIFICATES} that expire first, of all that servers presented (the chain's "
-        "earliest counts). Renew what is yellow; what is vermilion will be an outage within "
+        "earliest counts). Renew what is orange; what is vermilion will be an outage within "
         "the week.",
         keys=(*_KEYS[:2], Key(label="target", name="Target")),
         columns=[
-            Column(expr=f"{expires} - time()", fields=TIME_LEFT.with_(name="Time left"), filled=True),
-            Column(expr=f"{expires} * 1000", fields=Fields(unit="dateTimeAsIso", name="Expires")),
+            Column(
+                expr=f"{expires} - time()", fields=TIME_LEFT.with_(name="Time left"), filled=True, width=100
+            ),
+            Column(expr=f"{expires} * 1000", fields=Fields(unit="dateTimeAsIso", name="Expires"), width=160),
         ],
         no_value="No certificate seen: a Check of an https:// URL, or of TCP with tls, shows one",
         order="Time left",
@@ -287,7 +299,7 @@ def _every_check() -> Panel:
             # Of five minutes: a histogram of the whole range is a lot to read for thousands of Checks.
             Column(
                 expr=quantile(0.95, ALL_CHECKS, _WHO, _SOON),
-                fields=SECONDS.with_(name="95 % within, last 5 min", decimals=2),
+                fields=SECONDS.with_(name="95 % within, last 5 min"),
             ),
         ],
         no_value=_NO_CHECKS,

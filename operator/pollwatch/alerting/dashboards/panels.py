@@ -103,7 +103,8 @@ def stat(
         fields=fields,
         overrides=overrides,
         options={
-            "colorMode": "value",
+            # The words stand on the colour: it can be read in light and dark themes alike.
+            "colorMode": "background",
             "graphMode": "none",
             "justifyMode": "auto",
             "orientation": "auto",

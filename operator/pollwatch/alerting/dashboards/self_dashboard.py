@@ -64,7 +64,7 @@ def _leader() -> Panel:
         Fields(
             decimals=0,
             base=colours.BAD,
-            steps=[(1, colours.GOOD), (2, colours.WORSE)],
+            steps=[(1, colours.GOOD), (2, colours.WARNING)],
             words={0: Word(text="none", colour=colours.BAD)},
             no_value="no operator",
         ),
@@ -87,7 +87,7 @@ def _late_now() -> Panel:
         "How long after its time a probe starts, of all workers, in the last five minutes. Above a second, a "
         "worker has more to do than it can: give its pool replicas, or autosize it.",
         [Query(expr=lateness(0.99, "", "5m"))],
-        SECONDS.with_(steps=[(0.1, colours.WORSE), (1, colours.BAD)], decimals=3, no_value="no worker"),
+        SECONDS.with_(steps=[(0.1, colours.WARNING), (1, colours.BAD)], decimals=3, no_value="no worker"),
     )
 
 
@@ -117,7 +117,7 @@ def _lag_now() -> Panel:
         "How far the leader's knowledge of a worker is behind. Beyond half a minute, status and Events are "
         "old news (metrics are not): see which worker below.",
         [Query(expr=f"max({led('pollwatch_operator_feed_lag_seconds')})")],
-        SECONDS.with_(steps=[(10, colours.WORSE), (30, colours.BAD)], decimals=1, no_value="no pools"),
+        SECONDS.with_(steps=[(10, colours.WARNING), (30, colours.BAD)], decimals=1, no_value="no pools"),
     )
 
 

@@ -45,7 +45,7 @@ def _feed_lag() -> Panel:
         [Query(expr=f"max by (pool, worker) ({lag})", legend=WORKER_LEGEND)],
         SECONDS.with_(
             shades=colours.BLUE,
-            steps=[(10, colours.WORSE), (30, colours.BAD)],
+            steps=[(10, colours.WARNING), (30, colours.BAD)],
             no_value=NO_POOLS,
             links=[checks_of_pool],
         ),
@@ -106,7 +106,7 @@ def _call_seconds() -> Panel:
         "How long calls of the Kubernetes API take, by method. All of them above a second: the API server or "
         "etcd is slow, and status follows late.",
         [Query(expr=f"histogram_quantile(0.99, sum by (method, le) ({buckets}))", legend="{{method}}")],
-        SECONDS.with_(shades=colours.BLUE, steps=[(1, colours.WORSE)], no_value=NO_OPERATOR),
+        SECONDS.with_(shades=colours.BLUE, steps=[(1, colours.WARNING)], no_value=NO_OPERATOR),
         limits=True,
     )
 

@@ -46,7 +46,7 @@ def _lateness() -> Panel:
         "node is busy, or its shard too large; all of them: the pool needs more workers.",
         [Query(expr=lateness(0.99, PROCESS, RATE), legend=PROCESS_LEGEND)],
         SECONDS.with_(
-            shades=colours.BLUE, steps=[(0.1, colours.WORSE), (1, colours.BAD)], no_value=NOT_SCRAPED
+            shades=colours.BLUE, steps=[(0.1, colours.WARNING), (1, colours.BAD)], no_value=NOT_SCRAPED
         ),
         limits=True,
     )
@@ -95,7 +95,7 @@ def _utilisation() -> Panel:
             decimals=0,
             lowest=0,
             shades=colours.BLUE,
-            steps=[(0.6, colours.WORSE), (0.9, colours.BAD)],
+            steps=[(0.6, colours.WARNING), (0.9, colours.BAD)],
             no_value="Nothing: only workers of pools have this, see CPU below",
         ),
         limits=True,
@@ -110,6 +110,6 @@ def _holds() -> Panel:
         "The longest time in which a process could do one thing only. Above a tenth of a second it makes "
         "probes late: a node without CPU to spare, or a defect in Pollwatch: please report it.",
         [Query(expr=f"max by ({PROCESS}) ({workers} or {operators})", legend=PROCESS_LEGEND)],
-        SECONDS.with_(shades=colours.BLUE, steps=[(0.1, colours.WORSE)], no_value=NOT_SCRAPED),
+        SECONDS.with_(shades=colours.BLUE, steps=[(0.1, colours.WARNING)], no_value=NOT_SCRAPED),
         limits=True,
     )

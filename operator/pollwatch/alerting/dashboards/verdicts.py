@@ -13,14 +13,13 @@ COLOUR: Mapping[Verdict, str] = MappingProxyType(
     {
         Verdict.UP: colours.GOOD,
         Verdict.UNKNOWN: colours.NEUTRAL,
-        Verdict.DEGRADED: colours.WORSE,
+        Verdict.DEGRADED: colours.YELLOW,
         Verdict.DOWN: colours.BAD,
     }
 )
 
 FIELDS = Fields(
     words={number: Word(text=verdict, colour=COLOUR[verdict]) for verdict, number in SEVERITY.items()},
-    steps=[(number, COLOUR[verdict]) for verdict, number in SEVERITY.items() if number],
     base=COLOUR[Verdict.UP],
 )
 """Shows the numbers of `SEVERITY` as words."""
