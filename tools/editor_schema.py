@@ -99,8 +99,8 @@ def _schema(structural: Mapping[str, Any], *, optional: bool = False) -> dict[st
         schema["additionalProperties"] = _schema(structural["additionalProperties"], optional=True)
     if structural.get("x-kubernetes-list-type") == "set":
         schema["uniqueItems"] = True
-    if rules := [_rule(rule["rule"]) for rule in structural.get("x-kubernetes-validations", ())]:
-        schema["allOf"] = [rule for rule in rules if rule]
+    if rules := structural.get("x-kubernetes-validations"):
+        schema["allOf"] = [said for rule in rules if (said := _rule(rule["rule"], rule["message"]))]
     return {key: value for key, value in schema.items() if value != []}
 
 
@@ -156,11 +156,18 @@ _RULES: tuple[tuple[str, Callable[[re.Match[str]], dict[str, Any]]], ...] = (
 """Forms of CEL rules, and the same in JSON Schema."""
 
 
-def _rule(cel: str) -> dict[str, Any]:
-    """Say a CEL rule in JSON Schema; empty where it cannot be said, or not shortly."""
+def _rule(cel: str, message: str) -> dict[str, Any]:
+    """Say a CEL rule in JSON Schema; empty where it cannot be said, or not shortly.
+
+    `patternErrorMessage` is what yaml-language-server shows in place of the regular expression.
+    """
     for form, say in _RULES:
         if match := re.fullmatch(form, cel):
-            return say(match)
+            said = say(match)
+            for part in (said, said.get("then", {})):
+                if "pattern" in part:
+                    part["patternErrorMessage"] = message
+            return said
     return {}
 
 

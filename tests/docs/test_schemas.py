@@ -10,7 +10,7 @@ import regress
 import yaml
 
 from pollwatch.api.resources import CHECK, PROBE_POOL, RESOURCES
-from tests.corpus.corpus import BAD, GOOD, document_in
+from tests.corpus.corpus import BAD, GOOD, document_in, expected
 from tools.editor_schema import file_name
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +73,16 @@ def test_most_of_what_is_bad_is_refused(kind: str) -> None:
 def test_the_usual_mistakes_are_refused(name: str) -> None:
     (file,) = (file for file in BAD if file.stem == name)
     assert refuses(document_in(file))
+
+
+def test_an_editor_says_what_is_wrong_in_the_words_of_the_api_server() -> None:
+    (file,) = (file for file in BAD if file.stem == "url-with-scheme-ftp")
+    validator = jsonschema.Draft7Validator(SCHEMAS["Check"])
+    messages = [
+        error.schema.get("patternErrorMessage", "") for error in validator.iter_errors(document_in(file))
+    ]
+
+    assert any(expected(file).message in message for message in messages)
 
 
 @pytest.mark.parametrize("file", SAMPLES, ids=lambda file: file.stem)
