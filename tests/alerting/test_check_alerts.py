@@ -168,6 +168,23 @@ def test_with_a_quorum_of_two_one_location_that_fails_is_degraded_and_two_are_do
     )
 
 
+def test_a_share_of_failures_pages_when_it_is_too_large_from_as_many_locations_as_the_quorum(
+    expect: Expect,
+) -> None:
+    check = a_check(pools=["east", "north", "west"], quorum=2)
+    steady, wavering = "u" * 120, "u" * 40 + "uuuud" * 16
+    pools = [("east", wavering), ("north", "u" + wavering[:-1]), ("west", steady)]
+    series = {pool: probed(letters, pool=pool, instance=pool) for pool, letters in pools}
+    times = ("35m", "45m", "55m")
+
+    expect(
+        rules_for(check),
+        [*series["east"], *series["north"], *series["west"]],
+        {"20m": [], **{time: ["CheckFailing"] for time in times}},
+    )
+    expect(rules_for(check), [*series["east"], *series["west"]], {time: [] for time in times})
+
+
 def test_a_location_that_cannot_tell_has_no_say(expect: Expect) -> None:
     check = a_check(pools=["east", "west"], quorum=1, objective="1")
     series = [

@@ -140,6 +140,17 @@ def test_what_admission_refuses_is_refused_here() -> None:
     assert "alert-label-severity.yaml:8: spec.alert.labels: must not have one of the names" in result.stderr
 
 
+def test_an_objective_that_no_window_can_judge_is_a_warning_of_validate() -> None:
+    check = (CHECK % "web").replace("spec:", 'spec:\n  periodSeconds: 86400\n  objective: "99.9"')
+
+    result = CliRunner().invoke(validate, ["-"], input=check)
+
+    assert (result.exit_code, result.stdout) == (0, "1 Check is valid, with 1 warning\n")
+    assert (
+        "spec.objective: has no alert: it is probed too seldom; lower periodSeconds to 21600" in result.stderr
+    )
+
+
 def test_a_secret_that_only_the_cluster_has_keeps_no_rule_from_being_made() -> None:
     assert rules(FOLDER / "rejected" / "secret-not-found.yaml").exit_code == 0
 

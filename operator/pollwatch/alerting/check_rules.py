@@ -11,6 +11,8 @@ from pollwatch.alerting.queries import Series
 from pollwatch.alerting.templates import with_labels
 from pollwatch.alerting.windows import (
     FAST,
+    OUTAGE,
+    PROBES_IN_OUTAGE,
     SHARE,
     SLOW,
     WITHOUT_OBJECTIVE,
@@ -115,7 +117,9 @@ class _CheckRules:
         if window is not None:
             yield self._rule(
                 texts.FAILING,
-                expr=self._series.too_many_failures(window, SHARE, outage=max(90, 3 * period)),
+                expr=self._series.too_many_failures(
+                    window, SHARE, outage=max(OUTAGE, PROBES_IN_OUTAGE * period)
+                ),
                 severity=self._settings.severity,
                 # So long that an outage is known to be one, which is CheckDown's.
                 for_seconds=max(2 * _MINUTE, 2 * period),

@@ -4,6 +4,7 @@ The texts are Go templates that Prometheus and Grafana expand alike. What `$valu
 of what users may build on, and stands in the documentation.
 """
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -11,6 +12,8 @@ from pollwatch.alerting.durations import duration
 from pollwatch.alerting.queries import Series
 from pollwatch.alerting.templates import literal
 from pollwatch.plan.checks import CheckKey
+
+_WORD = re.compile(r"\[([a-z]+)\]")
 
 MOST_LISTED = 5
 """Addresses and reasons that an alert lists at most."""
@@ -48,9 +51,7 @@ class Text:
 
 
 def _filled(text: str, words: dict[str, str]) -> str:
-    for word, replacement in words.items():
-        text = text.replace(f"[{word}]", replacement)
-    return text
+    return _WORD.sub(lambda match: words[match[1]], text)
 
 
 _LOOK = "`kubectl describe check [name] -n [namespace]` shows what was expected and what came."

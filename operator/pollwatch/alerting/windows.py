@@ -52,6 +52,12 @@ SHARE = Decimal("0.1")
 WITHOUT_OBJECTIVE = Window(long=10 * _MINUTE, short=5 * _MINUTE, burn_rate=Decimal(1))
 """Over which `SHARE` is judged."""
 
+OUTAGE = 90
+"""Seconds that a pool finds a Check Down without a break, from which on that is an outage and no share."""
+
+PROBES_IN_OUTAGE = 3
+"""Probes that an outage holds at least."""
+
 LONGEST = 3 * _DAY
 """No window is longer: Prometheus reads all of it at each evaluation."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from pollwatch.alerting.advice import advice_on_alerts
 from pollwatch.alerting.defaults import alert_problems
 from pollwatch.api.advice import advice
 from pollwatch.api.check import Check
@@ -78,7 +79,7 @@ def _findings(loaded: Loaded, resources: Resources, elsewhere: set[AcceptedReaso
             yield Finding(severity=severity, problem=sourced.place.locate(problem))
         for problem in alert_problems(sourced.check.spec.alert):
             yield Finding(severity="error", problem=sourced.place.locate(problem))
-        for problem in advice(sourced.check):
+        for problem in (*advice(sourced.check), *advice_on_alerts(sourced.check)):
             yield Finding(severity="warning", problem=sourced.place.locate(problem))
     for pool in loaded.pools:
         for problem in alert_problems(pool.pool.spec.alert):
