@@ -88,10 +88,17 @@
 {{/* The ProbePool that the operator makes. No label of it changes with the chart's version: a pool that
      differs is applied anew, over what was scaled by hand. */}}
 {{- define "pollwatch.defaultPool" -}}
-{{- $spec := deepCopy .Values.defaultPool.spec }}
-{{- if .Values.scrapeAnnotations.enabled }}
-{{- $spec = dict "template" (dict "annotations" (include "pollwatch.scrapeAnnotations" . | fromYaml)) | merge $spec }}
+{{- $template := dict }}
+{{- with .Values.imagePullSecrets }}
+{{- $_ := set $template "imagePullSecrets" . }}
 {{- end }}
+{{- if .Values.scrapeAnnotations.enabled }}
+{{- $_ := set $template "annotations" (include "pollwatch.scrapeAnnotations" . | fromYaml) }}
+{{- end }}
+{{- $spec := deepCopy .Values.defaultPool.spec }}
+{{- if $template }}
+{{- $spec = dict "template" $template | merge $spec }}
+{{- end -}}
 apiVersion: pollwatch.dev/v1alpha1
 kind: ProbePool
 metadata:
