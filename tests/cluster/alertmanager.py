@@ -175,10 +175,17 @@ class WebhookReceiver:
             name: The alert's (`alertname`).
             labels: Others that it must have.
         """
-        wanted = {"alertname": name, **labels}
+        return [str(alert["status"]) for alert in self.alerts(alertname=name, **labels)]
+
+    def alerts(self, **labels: str) -> list[dict[str, Any]]:
+        """Each alert that was told, the oldest first: `labels`, `annotations`, `status`, ...
+
+        Args:
+            labels: That it must have.
+        """
         return [
-            str(alert["status"])
+            alert
             for notification in list(self.notifications)
             for alert in notification["alerts"]
-            if wanted.items() <= alert["labels"].items()
+            if labels.items() <= alert["labels"].items()
         ]

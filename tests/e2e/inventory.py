@@ -11,18 +11,19 @@ if TYPE_CHECKING:
 
     from tests.cluster.node.node import OneNode
 
-# What comes and goes by itself, and what the API server makes of each definition.
+# What comes and goes by itself, and what the API server makes of each definition and of each Service.
 _NOT_LISTED = {
     "apiservices.apiregistration.k8s.io",
     "events",
     "events.events.k8s.io",
+    "ipaddresses.networking.k8s.io",
     "leases.coordination.k8s.io",
 }
 _EACH = '{range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}{"\\n"}{end}'
 
 
 def objects_of(node: OneNode) -> set[str]:
-    """`KIND NAMESPACE/NAME` of every object that can be listed, but for events, leases and APIServices."""
+    """`KIND NAMESPACE/NAME` of every object that can be listed, but for those of `_NOT_LISTED`."""
     kinds = set(node.kubectl("api-resources", "--verbs=list", "--output=name").split()) - _NOT_LISTED
     listing = node.kubectl(
         *("get", ",".join(sorted(kinds)), "--all-namespaces", "--ignore-not-found"),

@@ -46,12 +46,12 @@ ALL_UP = (
 
 
 @pytest.fixture(scope="module")
-def terminal(node: OneNode, kit: Kit) -> Iterator[Terminal]:
+def terminal(request: pytest.FixtureRequest, node: OneNode, kit: Kit) -> Iterator[Terminal]:
     """What the user types into."""
     terminal = Terminal(node=node, kit=kit, progress=Progress(sys.__stderr__ or sys.stderr))
     yield terminal
     terminal.keep(kit.folder / "transcript.txt")
-    if os.environ.get("POLLWATCH_E2E_WRITE"):
+    if os.environ.get("POLLWATCH_E2E_WRITE") and not request.session.testsfailed:
         terminal.keep(TRANSCRIPT)
     remove_all(terminal, NAMESPACE)
 
@@ -158,6 +158,9 @@ def test_one_backend_that_answers_500_is_told_by_prometheus_and_by_grafana_until
         within_seconds=ALERT_SECONDS,
         every_seconds=1,
     )
+    degraded = monitoring.webhook.alerts(alertname="CheckDegraded", check=FRONT_PAGE)
+    (summary,) = {alert["annotations"]["summary"] for alert in degraded}
+    terminal.say(f"Alertmanager and Grafana say: {summary}")
     terminal.say(f"{site.name}-1 is mended.")
 
     site.answer(1, 200)
@@ -238,14 +241,26 @@ def test_from_pools_to_embedded_and_back_no_status_is_lost(
 
 
 @pytest.mark.usefixtures("_steady")
-def test_what_is_uninstalled_leaves_checks_and_their_definitions_and_without_these_nothing(
-    node: OneNode, terminal: Terminal, monitoring: Monitoring, before: set[str]
+def test_an_uninstall_leaves_checks_and_their_definitions(
+    node: OneNode, terminal: Terminal, before: set[str]
 ) -> None:
     terminal.run(f"helm uninstall pollwatch --namespace {SYSTEM} --wait")
     terminal.run(f"kubectl delete namespace {SYSTEM}")
 
     wait_until_only(node, before, also=_is_of_users)
     assert status_of(node, NAMESPACE, STEADY)["verdict"] == "Up"
+
+
+@pytest.mark.usefixtures("_steady")
+@pytest.mark.xfail(reason="the objects with rules have no owner that Helm removes", strict=True)
+def test_alert_rules_of_checks_go_with_the_operator_that_wrote_them(node: OneNode) -> None:
+    assert not [each for each in objects_of(node) if each.endswith(f" {NAMESPACE}/pollwatch-checks")]
+
+
+@pytest.mark.usefixtures("_steady")
+def test_without_the_definitions_nothing_is_left(
+    node: OneNode, terminal: Terminal, monitoring: Monitoring, before: set[str]
+) -> None:
     terminal.run("kubectl delete customresourcedefinition checks.pollwatch.dev probepools.pollwatch.dev")
     node.kubectl("delete", "namespace", NAMESPACE)
     wait_until_only(node, before, also=lambda _: False)

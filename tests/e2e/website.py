@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.cluster.apiclient import JsonObject
     from tests.cluster.node.node import OneNode
 
+# A machine that is busy with other things answers late.
+_PATIENCE = 60.0
 _SERVER = Path(__file__).with_name("website_server.py")
 
 
@@ -58,32 +60,29 @@ class Site:
 
     def answer(self, ordinal: int, status: int) -> None:
         """Make the pages of one pod answer with a status."""
-        httpx.put(f"{self._pod_url(ordinal)}/answer/{status}", trust_env=False).raise_for_status()
+        self._ask(ordinal, "PUT", f"/answer/{status}")
 
     def asked(self, ordinal: int) -> Counter[str]:
         """How often each page of one pod was asked for, by path."""
-        answer = httpx.get(f"{self._pod_url(ordinal)}/asked", trust_env=False).raise_for_status()
-        return Counter(answer.json())
+        return Counter(self._ask(ordinal, "GET", "/asked").json())
 
     def watch(self) -> None:
         """Forget the gaps so far; see `gap`."""
         for ordinal in range(self.replicas):
-            httpx.put(f"{self._pod_url(ordinal)}/watch", trust_env=False).raise_for_status()
+            self._ask(ordinal, "PUT", "/watch")
 
     def gap(self, page: str) -> float:
         """The longest time, in seconds, that some pod was not asked for a page since `watch`."""
-        return max(
-            float(httpx.get(f"{self._pod_url(ordinal)}/gaps", trust_env=False).json()[page])
-            for ordinal in range(self.replicas)
-        )
+        return max(float(self._ask(ordinal, "GET", "/gaps").json()[page]) for ordinal in range(self.replicas))
 
     def address(self, ordinal: int) -> str:
         """The address of one pod."""
         pod = self.node.admin.get(f"/api/v1/namespaces/{self.namespace}/pods/{self.name}-{ordinal}")
         return str(pod["status"]["podIP"])
 
-    def _pod_url(self, ordinal: int) -> str:
-        return f"http://{self.address(ordinal)}:{self.port}"
+    def _ask(self, ordinal: int, method: str, path: str) -> httpx.Response:
+        url = f"http://{self.address(ordinal)}:{self.port}{path}"
+        return httpx.request(method, url, trust_env=False, timeout=_PATIENCE).raise_for_status()
 
     def _documents(self) -> list[JsonObject]:
         labels = {"app": self.name}
