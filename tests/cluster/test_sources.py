@@ -71,9 +71,7 @@ def test_a_module_that_cannot_be_downloaded_is_named_with_the_cause(
     broken = toolchain(code=1)
     (tmp_path / "answer.json").write_text('{"Error": "no such host"}')
 
-    with pytest.raises(
-        ToolUnavailableError, match=r"lamp@v1\.2\.3` failed: no such host"
-    ):
+    with pytest.raises(ToolUnavailableError, match=r"lamp@v1\.2\.3` failed: no such host"):
         LAMP.fetch(broken)
 
 
