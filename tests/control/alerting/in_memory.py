@@ -23,6 +23,8 @@ class InMemoryCluster(Cluster):
         self.objects: dict[tuple[Resource, str, str], dict[str, Any]] = {}
         self.asked: list[tuple[str, str]] = []
         """Method and path of each request, in order."""
+        self.hidden: set[tuple[Resource, str, str]] = set()
+        """Objects that are in no list, as they have not the labels that lists are by."""
         self.refuse: Refusal = lambda _method, _resource, _namespace: None
         self._versions = itertools.count(1)
         self._may_write = lambda: True
@@ -113,8 +115,8 @@ class InMemoryCluster(Cluster):
         if not name:
             found = [
                 held if whole else {"metadata": held["metadata"]}
-                for (kind, where, _), held in self.objects.items()
-                if kind == resource and namespace in ("", where)
+                for (kind, where, called), held in self.objects.items()
+                if kind == resource and namespace in ("", where) and (kind, where, called) not in self.hidden
             ]
             return json.loads(json.dumps({"metadata": {}, "items": found or None}))
         if method == "PATCH":

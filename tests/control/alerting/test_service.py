@@ -455,3 +455,135 @@ def test_an_operator_of_some_namespaces_looks_only_there() -> None:
             assert stage.told()[0] == "Rendered"
 
     play(scene)
+
+
+def test_an_object_that_somebody_else_has_made_is_left_alone_until_it_is_gone() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        theirs = {
+            "metadata": {
+                "name": "pollwatch-checks",
+                "namespace": SITES,
+                "uid": "theirs",
+                "generation": 1,
+                "resourceVersion": "1",
+            },
+            "spec": {"groups": []},
+        }
+        cluster.objects[PROMETHEUS_RULES, SITES, "pollwatch-checks"] = theirs
+        # Lists are by label, and it has none.
+        cluster.hidden.add((PROMETHEUS_RULES, SITES, "pollwatch-checks"))
+        stage = Stage(clock, cluster)
+        async with stage.leading():
+            stage.check()
+            await asyncio.sleep(SOON)
+            reason, message = stage.told()
+            assert reason == "Refused"
+            assert "PrometheusRule pollwatch-checks: there is one that Pollwatch has not made" in message
+            assert cluster.get_object(PROMETHEUS_RULES, SITES) == theirs
+            cluster.hidden.clear()
+            cluster.let_go(PROMETHEUS_RULES, SITES)
+            await asyncio.sleep(LATER)
+            assert stage.told()[0] == "Rendered"
+
+    play(scene)
+
+
+def test_an_object_of_ours_whose_labels_were_taken_away_gets_them_back() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        stage = Stage(clock, cluster)
+        async with stage.leading():
+            stage.check()
+            await asyncio.sleep(SOON)
+            cluster.get_object(PROMETHEUS_RULES, SITES)["metadata"]["labels"] = {}
+            cluster.hidden.add((PROMETHEUS_RULES, SITES, "pollwatch-checks"))
+            await asyncio.sleep(LATER)
+            labels = cluster.get_object(PROMETHEUS_RULES, SITES)["metadata"]["labels"]
+            assert labels["app.kubernetes.io/managed-by"] == "pollwatch"
+
+    play(scene)
+
+
+def test_a_webhook_that_nobody_answers_is_said_although_the_server_calls_it_its_own_error() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        broken = RefusedError(500, 'Internal error occurred: failed calling webhook "rules.example.org"')
+        cluster.refuse = lambda method, resource, _namespace: (
+            broken if method == "PATCH" and resource == PROMETHEUS_RULES else None
+        )
+        stage = Stage(clock, cluster)
+        async with stage.leading():
+            stage.check()
+            await asyncio.sleep(SOON)
+            reason, message = stage.told()
+            assert reason == "Refused"
+            assert "failed calling webhook" in message
+            assert cluster.names(GRAFANA_RULE_GROUPS, SITES) == ["pollwatch-checks"]
+
+    play(scene)
+
+
+def test_where_one_kind_cannot_be_listed_for_now_rules_go_to_the_other() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        cluster.refuse = lambda method, resource, _namespace: (
+            RefusedError(500, "conversion webhook failed")
+            if method == "GET" and resource == GRAFANA_RULE_GROUPS
+            else None
+        )
+        stage = Stage(clock, cluster)
+        async with stage.leading():
+            stage.check()
+            await asyncio.sleep(SOON)
+            assert stage.told() == ("Rendered", "In PrometheusRule pollwatch-checks.")
+            cluster.refuse = lambda *_: None
+            await asyncio.sleep(LATER)
+            assert stage.told()[1].endswith("and GrafanaAlertRuleGroup pollwatch-checks.")
+
+    play(scene)
+
+
+def test_a_label_of_somebody_else_stays_and_ours_that_is_not_wanted_any_more_goes() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        first = Stage(clock, cluster)
+        first.check()
+        async with first.leading():
+            await asyncio.sleep(SOON)
+            cluster.label(PROMETHEUS_RULES, SITES, release="theirs")
+            cluster.asked.clear()
+            await asyncio.sleep(LATER)
+            assert cluster.writes == []
+            assert cluster.get_object(PROMETHEUS_RULES, SITES)["metadata"]["labels"]["release"] == "theirs"
+        second = Stage(clock, cluster, settings=with_settings(object_labels={"prometheus": "main"}))
+        second.check()
+        cluster.asked.clear()
+        async with second.leading():
+            await asyncio.sleep(SOON)
+            assert len([path for path in cluster.writes if "prometheusrules" in path]) == 1
+
+    play(scene)
+
+
+def test_checks_are_counted_by_what_became_of_their_rules() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        stage = Stage(clock, cluster)
+
+        def count(reason: str) -> float:
+            name = "pollwatch_operator_alert_checks"
+            return stage.metrics.registry.get_sample_value(name, {"reason": reason}) or 0.0
+
+        async with stage.leading():
+            stage.check("front-page")
+            stage.check("search")
+            stage.check("login", suspend=True)
+            await asyncio.sleep(SOON)
+            assert (count("Rendered"), count("Suspended")) == (2, 1)
+            assert stage.metrics.registry.get_sample_value("pollwatch_operator_alert_rules") == 12
+            stage.forget("search")
+            stage.check("login", suspend=False)
+            await asyncio.sleep(SOON)
+            assert (count("Rendered"), count("Suspended")) == (2, 0)
+            for name in ("front-page", "login"):
+                stage.forget(name)
+            await asyncio.sleep(LATER)
+            assert count("Rendered") == 0
+            assert stage.metrics.registry.get_sample_value("pollwatch_operator_alert_rules") == 0
+
+    play(scene)

@@ -15,9 +15,10 @@ import structlog
 from pollwatch.control.alerting.apis import HAS_STATUS
 from pollwatch.control.alerting.compare import Sealed, digest, is_as_applied
 from pollwatch.control.alerting.standing import Standing, Standings, read_standing
-from pollwatch.control.cluster import Cluster, RefusedError, Resource
+from pollwatch.control.cluster import Cluster, ClusterError, RefusedError, Resource
 from pollwatch.control.follower import ObjectName, name_of
 from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.pools.workloads import SPEC_DIGEST
 from pollwatch.control.store import is_newer
 from pollwatch.plan.clock import Clock
 
@@ -73,6 +74,10 @@ def _shape(document: Mapping[str, Any]) -> Shape:
 def _there(document: Mapping[str, Any]) -> There:
     metadata = document["metadata"]
     return There(metadata["resourceVersion"], _shape(document), "deletionTimestamp" in metadata)
+
+
+class NotOursError(ClusterError):
+    """An object of the name that we would use is there, and somebody else has made it."""
 
 
 class Keeper:
@@ -166,22 +171,24 @@ class Keeper:
 
         Raises:
             RefusedError: the API server does not take it.
+            NotOursError: it is somebody else's.
             ClusterError: it could not be done now.
         """
         name = wanted.name
         key = resource, name
         there, left = self._held(resource, name), self._left.get(key)
-        if there is not None:
-            if there.ending or left == Left(wanted.digest, there.shape):
+        if there is not None and (there.ending or left == Left(wanted.digest, there.shape)):
+            return
+        if there is None or left is None or left.shape != there.shape:
+            found = await self._read(resource, name)
+            if found is not None and is_as_applied(wanted.document, found):
+                self._remember(resource, found, wanted.digest)
                 return
-            if left is None or left.shape != there.shape:
-                found = await self._read(resource, name)
-                if found is not None and is_as_applied(wanted.document, found):
-                    self._remember(resource, found, wanted.digest)
-                    return
-                if found is not None and left is not None and left.digest == wanted.digest:
-                    self._metrics.alert_writes.labels(resource.kind, "repaired").inc()
-                    self._log.warning("somebody changed an object of ours; put right", **_named(*key))
+            if found is not None and there is None and SPEC_DIGEST not in _annotations(found):
+                raise NotOursError("there is one that Pollwatch has not made: delete or rename it")
+            if found is not None and left is not None and left.digest == wanted.digest:
+                self._metrics.alert_writes.labels(resource.kind, "repaired").inc()
+                self._log.warning("somebody changed an object of ours; put right", **_named(*key))
         try:
             answer = await self._cluster.apply(resource, name.namespace, wanted.document)
         except RefusedError as error:
@@ -243,6 +250,10 @@ class Keeper:
             del self._there[resource][name.namespace]
         self._left.pop((resource, name), None)
         self._standings.forget((resource, name))
+
+
+def _annotations(document: Mapping[str, Any]) -> Mapping[str, str]:
+    return document["metadata"].get("annotations") or {}
 
 
 def _named(resource: Resource, name: ObjectName) -> dict[str, str]:

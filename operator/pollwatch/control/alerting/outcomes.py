@@ -91,8 +91,8 @@ class Outcomes:
         if key not in self._awaited:
             self._awaited[key] = self._clock.monotonic() + PATIENCE
 
-    def put(self, key: CheckKey, *, uid: str, generation: int, outcome: Outcome) -> Outcome | None:
-        """Take in an outcome; return the one before it, which may be of an earlier generation."""
+    def put(self, key: CheckKey, *, uid: str, generation: int, outcome: Outcome) -> None:
+        """Take in an outcome."""
         before = self._known.get(key)
         after = _Known(uid, generation, outcome)
         waited = self._awaited.pop(key, None) is not None
@@ -103,7 +103,6 @@ class Outcomes:
             self._known[key] = after
         if before != after or waited:
             self._offer(key)
-        return before.outcome if before is not None else None
 
     def forget(self, key: CheckKey) -> None:
         """Drop a Check that is gone."""

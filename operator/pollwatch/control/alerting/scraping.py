@@ -6,7 +6,7 @@ import structlog
 
 from pollwatch.control.alerting.apis import MONITORS
 from pollwatch.control.alerting.compare import seal
-from pollwatch.control.alerting.keeper import Keeper
+from pollwatch.control.alerting.keeper import Keeper, NotOursError
 from pollwatch.control.alerting.lookout import Lookout
 from pollwatch.control.alerting.monitors import Document
 from pollwatch.control.cluster import ClusterError, RefusedError, Resource
@@ -48,7 +48,7 @@ class Scraping:
             what = f"{resource.kind} {document['metadata']['name']}"
             try:
                 await self._keeper.keep(resource, seal(document))
-            except RefusedError as error:
+            except (RefusedError, NotOursError) as error:
                 self._tell(what, str(error))
             except ClusterError as error:
                 failure = error

@@ -2,22 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from typing import NamedTuple
 
 import structlog
 
 from pollwatch.alerting.model import RuleGroup
 from pollwatch.api.alert import AlertSpec
 from pollwatch.api.conditions import AlertsReason
+from pollwatch.api.problems import Problem
 from pollwatch.control.alerting.apis import RULE_KINDS, RuleApi
 from pollwatch.control.alerting.compare import Sealed, seal
-from pollwatch.control.alerting.keeper import Keeper, ObjectKey
+from pollwatch.control.alerting.keeper import Keeper, NotOursError, ObjectKey
 from pollwatch.control.alerting.layout import MOST_BYTES, object_name, shard_of_object
 from pollwatch.control.alerting.lookout import Access, Lookout
 from pollwatch.control.alerting.namespaces import NamespaceRules, Shard, Version
 from pollwatch.control.alerting.outcomes import Outcome, Outcomes
 from pollwatch.control.alerting.rendering import Renderer, rules_of
 from pollwatch.control.cluster import RefusedError, Resource
-from pollwatch.control.store import Store
+from pollwatch.control.pools.apply import NOT_OF_THE_TYPE
+from pollwatch.control.store import HeldCheck, Store
 from pollwatch.plan.checks import CheckKey
 from pollwatch.worker.slices import Slices
 
@@ -32,6 +35,18 @@ REMEDY = "kubectl apply -f manifests/rbac/alerts/ grants it"
 _TRANSIENT = frozenset(
     {HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
 )
+
+_LASTING = (NOT_OF_THE_TYPE, "failed calling webhook")
+"""What an API server says, under code 500, of what does not pass by itself: CRDs of an older version that
+lack a field, and an admission webhook that nobody answers."""
+
+
+class _Made(NamedTuple):
+    """What was rendered of one Check."""
+
+    group: RuleGroup | None
+    problems: Sequence[Problem]
+    version: Version
 
 
 class Scribe:
@@ -74,12 +89,15 @@ class Scribe:
         Raises:
             ClusterError: some of it could not be done now.
         """
-        access = {api: self._lookout.access(api, namespace) for api in self._apis}
-        if Access.UNKNOWN in access.values():
-            # When it is known, everything is looked at.
+        if not self._apis:
+            await self._tidy(namespace, rules)
             return True
-        if self._apis and all(one is Access.ABSENT for one in access.values()):
+        access = {api: self._lookout.access(api, namespace) for api in self._apis}
+        if set(access.values()) == {Access.ABSENT}:
             self._tell_absent(namespace, rules)
+            return True
+        if not {Access.OPEN, Access.DENIED} & set(access.values()):
+            # When more is known, everything is looked at.
             return True
         open_apis = [api for api, one in access.items() if one is Access.OPEN]
         rules.spread(held=self._held_shards(namespace, open_apis))
@@ -118,18 +136,20 @@ class Scribe:
                     places.append(f"{resource.kind} {name.name}")
         self._log_trouble(namespace, shard, "; ".join(problems))
         for check, version in shard.rendered.items():
-            outcome = _outcome(problems, places, waits, fault=shard.faults.get(check, ""))
             key = CheckKey(namespace, check)
-            self._outcomes.put(key, uid=version.uid, generation=version.generation, outcome=outcome)
+            if _version(self._store.checks.get(key)) == version:
+                outcome = _outcome(problems, places, waits, fault=shard.faults.get(check, ""))
+                self._outcomes.put(key, uid=version.uid, generation=version.generation, outcome=outcome)
 
     async def _write(
         self, namespace: str, number: int, shard: Shard, apis: Sequence[RuleApi], slices: Slices
     ) -> bool:
         """Render a shard and apply it; return whether it fits into an object."""
         shard.stale = False
+        shard.refused.clear()
         try:
-            groups = await self._render(namespace, shard, slices)
-            shard.rules = sum(len(group.rules) for group in groups)
+            made = await self._render(namespace, shard, slices)
+            groups = [group for rules in made.values() if (group := rules.group) is not None]
             for api in apis:
                 name = object_name(number)
                 documents = self._renderer.documents(api, namespace, name, groups) if groups else ()
@@ -138,44 +158,45 @@ class Scribe:
                     return False
                 await slices.breathe()
                 shard.objects[api] = tuple((resource, one.name) for resource, one in sealed)
-                shard.refused.pop(api, None)
                 await self._apply(shard, api, sealed)
         except BaseException:
             shard.stale = True
             raise
         for api in shard.objects.keys() - set(apis):
             del shard.objects[api]
+        shard.rules = sum(len(group.rules) for group in groups)
+        shard.rendered = {name: rules.version for name, rules in made.items()}
+        shard.faults = {
+            name: "; ".join(map(str, rules.problems)) for name, rules in made.items() if rules.problems
+        }
         return True
 
     async def _apply(self, shard: Shard, api: RuleApi, documents: Sequence[tuple[Resource, Sealed]]) -> None:
         for resource, document in documents:
             try:
                 await self._keeper.keep(resource, document)
-            except RefusedError as error:
-                if error.code in _TRANSIENT or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            except (RefusedError, NotOursError) as error:
+                if isinstance(error, RefusedError) and _may_pass(error):
                     raise
                 shard.refused[api] = _in_words(f"{resource.kind} {document.name.name}", str(error))
                 shard.stale = True
                 return
 
-    async def _render(self, namespace: str, shard: Shard, slices: Slices) -> list[RuleGroup]:
-        groups: list[RuleGroup] = []
-        shard.rendered, shard.faults = {}, {}
+    async def _render(self, namespace: str, shard: Shard, slices: Slices) -> dict[str, _Made]:
+        """Render the Checks of a shard that have rules, by name; of the others, say why they have none."""
+        made: dict[str, _Made] = {}
         for name in sorted(shard.checks):
             key = CheckKey(namespace, name)
             held = self._store.checks.get(key)
             if held is None:
                 continue
-            made = rules_of(held.document, self._pool_alert(key), self._renderer)
-            if isinstance(made, Outcome):
-                self._outcomes.put(key, uid=held.uid, generation=held.generation, outcome=made)
-            elif made.group is not None:
-                groups.append(made.group)
-                shard.rendered[name] = Version(held.uid, held.generation)
-                if made.problems:
-                    shard.faults[name] = "; ".join(map(str, made.problems))
+            rules = rules_of(held.document, self._pool_alert(key), self._renderer)
+            if isinstance(rules, Outcome):
+                self._outcomes.put(key, uid=held.uid, generation=held.generation, outcome=rules)
+            else:
+                made[name] = _Made(rules.group, rules.problems, Version(held.uid, held.generation))
             await slices.breathe()
-        return groups
+        return made
 
     async def _tidy(self, namespace: str, rules: NamespaceRules) -> None:
         """Delete what no Check asks for."""
@@ -223,6 +244,17 @@ def _outcome(problems: Sequence[str], places: Sequence[str], waits: Sequence[str
         also = "".join(f" Waiting: {one}." for one in waits)
         return Outcome(AlertsReason.RENDERED, f"In {' and '.join(places)}.{also}")
     return Outcome(AlertsReason.REFUSED, f"{'; '.join(waits)}.")
+
+
+def _version(held: HeldCheck | None) -> Version | None:
+    return Version(held.uid, held.generation) if held is not None else None
+
+
+def _may_pass(error: RefusedError) -> bool:
+    """Whether a refusal is for now only, and no word of it is worth telling."""
+    if any(words in str(error) for words in _LASTING):
+        return False
+    return error.code in _TRANSIENT or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _in_words(what: str, refusal: str) -> str:
