@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import responses
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -354,7 +355,7 @@ def _refusal(code: int, content: bytes, retry_after: str | None) -> RefusedError
     try:
         message = json.loads(content)["message"]
     except (ValueError, KeyError, TypeError):
-        message = content[:200].decode(errors="replace") or HTTPStatus(code).phrase
+        message = content[:200].decode(errors="replace") or responses.get(code, "without a word")
     # Only the form in seconds (RFC 9110, 10.2.3): the API server sends no other.
     seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
     return RefusedError(code, message, seconds)

@@ -134,7 +134,11 @@ class Core:
             alerts=self._alerting or NO_ALERTS,
         )
         self._fetcher = Fetcher(
-            cluster=cluster, store=self.store, queue=queues.references, recompile=queues.checks.add
+            cluster=cluster,
+            store=self.store,
+            queue=queues.references,
+            recompile=queues.checks.add,
+            metrics=metrics,
         )
         self._reconciler = Reconciler(
             store=self.store,

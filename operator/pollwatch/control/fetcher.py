@@ -11,6 +11,7 @@ import structlog
 
 from pollwatch.compile.references import Reference
 from pollwatch.control.cluster import CONFIG_MAPS, SECRETS, Cluster, ClusterError, RefusedError
+from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.store import Store
 from pollwatch.control.work_queue import WorkQueue
 from pollwatch.plan.checks import CheckKey
@@ -31,11 +32,13 @@ class Fetcher:
         store: Store,
         queue: WorkQueue[Reference],
         recompile: Callable[[CheckKey], None],
+        metrics: ControlMetrics,
     ) -> None:
         self._cluster = cluster
         self._store = store
         self._queue = queue
         self._recompile = recompile
+        self._metrics = metrics
         self._log = structlog.get_logger("pollwatch.fetcher")
 
     def want(self, reference: Reference) -> None:
@@ -51,23 +54,29 @@ class Fetcher:
     async def _work(self) -> None:
         while True:
             reference = await self._queue.get()
-            before = self._store.changes(reference)
             try:
-                document = await self._cluster.get(
-                    _RESOURCES[reference.kind], reference.namespace, reference.name
-                )
-            except RefusedError as error:
-                if error.code != HTTPStatus.NOT_FOUND:
-                    self._failed(reference, error)
-                    continue
-                self._found(reference, before, None)
+                await self._fetch(reference)
             except ClusterError as error:
                 self._failed(reference, error)
+            except Exception:  # noqa: BLE001 - logged with its traceback
+                # A defect, but one object's: the others are read.
+                self._metrics.reconcile_errors.inc()
+                self._queue.retry(reference)
+                self._log.exception("taking in what a Check refers to failed", **reference._asdict())
             else:
-                self._found(reference, before, document)
+                self._queue.done(reference)
 
-    def _found(self, reference: Reference, before: int, document: dict[str, object] | None) -> None:
-        self._queue.done(reference)
+    async def _fetch(self, reference: Reference) -> None:
+        before = self._store.changes(reference)
+        document: dict[str, object] | None
+        try:
+            document = await self._cluster.get(
+                _RESOURCES[reference.kind], reference.namespace, reference.name
+            )
+        except RefusedError as error:
+            if error.code != HTTPStatus.NOT_FOUND:
+                raise
+            document = None
         # The watch may have told more than this answer, meanwhile.
         if self._store.changes(reference) == before:
             for key in self._store.observe_data(reference, document):

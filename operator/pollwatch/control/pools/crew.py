@@ -57,6 +57,9 @@ class Crew:
         self._scaling = ""
         self._written_at = float("-inf")
         self._failures = 0
+        self._retry: asyncio.TimerHandle | None = None
+        """The next try after a failure."""
+        self._retry_tends = False
         self._log = structlog.get_logger("pollwatch.pools").bind(pool=name)
 
     def wake(self, *, tend: bool) -> None:
@@ -67,16 +70,20 @@ class Crew:
     async def run(self) -> None:
         """Tend the pool until it is gone, and all that was made of it with it."""
         self._woken.set()
-        while True:
-            await self._woken.wait()
-            await asyncio.sleep(COALESCE)
-            self._woken.clear()
-            held = self._services.pools.get(self._name)
-            if held is not None:
-                await self._attend(held)
-            elif await self._dissolve():
-                self._courier.forget(self._shards.shards)
-                return
+        try:
+            while True:
+                await self._woken.wait()
+                await asyncio.sleep(COALESCE)
+                self._woken.clear()
+                held = self._services.pools.get(self._name)
+                if held is not None:
+                    await self._attend(held)
+                elif await self._dissolve():
+                    return
+        finally:
+            self._drop_retry()
+            # Of what another leads from now on, we must not go on telling how it was.
+            self._courier.forget(self._shards.shards)
 
     async def _attend(self, held: HeldPool) -> None:
         """Do once what is due. That one part fails keeps the status from nothing."""
@@ -123,14 +130,29 @@ class Crew:
             await self._apply(held, pool, settings, maker)
 
     def _come_back(self, problem: str, *, tend: bool) -> None:
-        """Try again later after a failure."""
+        """Try again later after a failure: once, however often something else fails until then."""
         if not problem:
-            self._failures = 0
+            if tend or not self._retry_tends:
+                self._failures = 0
+                self._drop_retry()
+            return
+        self._retry_tends = self._retry_tends or tend
+        if self._retry is not None:
             return
         self._failures += 1
         delay = backoff(self._failures, jitter=self._services.random())
         self._log.warning("tending a pool failed; trying again", seconds=round(delay, 1), error=problem)
-        asyncio.get_running_loop().call_later(delay, lambda: self.wake(tend=tend))
+        self._retry = asyncio.get_running_loop().call_later(delay, self._try_again)
+
+    def _try_again(self) -> None:
+        tend = self._retry_tends
+        self._drop_retry()
+        self.wake(tend=tend)
+
+    def _drop_retry(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+        self._retry, self._retry_tends = None, False
 
     async def _dissolve(self) -> bool:
         """Delete what was made of a pool that is gone; return whether that is done."""

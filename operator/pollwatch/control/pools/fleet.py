@@ -141,8 +141,13 @@ class Fleet:
     def _look_for_ready_workers(self) -> None:
         now = self._clock.monotonic()
         for held in self._owned[PODS]:
-            if read_pod(held.document).ready:
-                self._ready_at[held.pool] = now
+            try:
+                if read_pod(held.document).ready:
+                    self._ready_at[held.pool] = now
+            except Exception:  # noqa: BLE001 - logged with its traceback
+                # A defect, but one Pod's: nothing is known of it, and the others are looked at.
+                self._metrics.reconcile_errors.inc()
+                self._log.exception("reading a Pod failed", pool=held.pool, pod=held.name)
         for name in self._pools.names():
             # A pool that is new is given the same time.
             born = now - max(0.0, self._clock.time() - self._pools.made_at(name))
@@ -215,6 +220,9 @@ class Fleet:
         await crew.run()
         del self._crews[name]
         self._shards_of(name).reset()
+        if self._pools.get(name) is not None:
+            # It was made again while what there was of it was taken away.
+            self._stir(name)
 
     def _stir(self, name: str) -> None:
         self._moved.add(name)
