@@ -1,9 +1,9 @@
 """The dashboard of one Check: which address fails, what it answers, and where the time goes."""
 
 from pollwatch.alerting.dashboards import check_addresses, check_latency, colours, links, variables, verdicts
-from pollwatch.alerting.dashboards.check_words import NOT_PROBED, SOON, WHO
+from pollwatch.alerting.dashboards.check_words import NOT_PROBED, SOON
 from pollwatch.alerting.dashboards.dashboard import Dashboard, Row, Section
-from pollwatch.alerting.dashboards.expressions import ONE_CHECK, failing, quantile, severity, since
+from pollwatch.alerting.dashboards.expressions import ONE_CHECK, failing, or_row, quantile, severity, since
 from pollwatch.alerting.dashboards.fields import Fields, Override, Word
 from pollwatch.alerting.dashboards.looks import SECONDS, SHARE, TIME_LEFT
 from pollwatch.alerting.dashboards.panels import Panel, Query, alert_list, chart, stat, timeline
@@ -35,14 +35,14 @@ def dashboard() -> Dashboard:
                             (4, _expiry()),
                         ),
                     ),
-                    Row(height=5, panels=((12, _verdicts()), (12, _alerts()))),
+                    Row(height=6, panels=((8, _verdicts()), (8, _alerts()), (8, _grafana_alerts()))),
                 ),
             ),
             *check_addresses.sections(),
             check_latency.section(),
             Section(
-                title="Targets and alerts",
-                rows=(Row(height=8, panels=((8, _targets()), (8, _tls()), (8, _grafana_alerts()))),),
+                title="Targets and certificates",
+                rows=(Row(height=8, panels=((8, _targets()), (16, _tls()))),),
             ),
         ),
     )
@@ -133,9 +133,15 @@ def _alerts() -> Panel:
         "Alerts",
         "Alerts of this Check that Prometheus evaluates. Pending: the condition holds, its time is not up "
         "yet. Firing: it was sent; the alert's runbook says what to do.",
-        [Query(expr=f"max by (alertname) ({state})", legend="{{alertname}}")],
+        [
+            Query(
+                expr=or_row(f"max by (alertname) ({state})", "alertname", "no alert"),
+                legend="{{alertname}}",
+            )
+        ],
         Fields(
             words={
+                -1: Word(text="neither pending nor firing", colour=colours.NEUTRAL),
                 1: Word(text="pending", colour=colours.YELLOW),
                 2: Word(text="firing", colour=colours.BAD),
             },
@@ -153,7 +159,7 @@ def _targets() -> Panel:
             Query(expr=f"max(pollwatch_check_targets{{{ONE_CHECK}}})", legend="targets"),
             Query(expr=f"min(pollwatch_check_targets_up{{{ONE_CHECK}}})", legend="up"),
         ],
-        Fields(unit="none", decimals=0, lowest=0, no_value=NOT_PROBED),
+        Fields(unit="none", lowest=0, no_value=NOT_PROBED),
         overrides=[
             Override(query="A", fields=Fields(colour=colours.NEUTRAL)),
             Override(query="B", fields=Fields(colour=colours.BLUE)),
@@ -162,8 +168,8 @@ def _targets() -> Panel:
 
 
 def _tls() -> Panel:
-    who = f"{WHO}, version"
-    ciphers = f"max by ({WHO}, cipher) (probe_tls_cipher_info{{{ONE_CHECK}}})"
+    versions = f"max by (target, address, version) (probe_tls_version_info{{{ONE_CHECK}}})"
+    ciphers = f"max by (target, address, cipher) (probe_tls_cipher_info{{{ONE_CHECK}}})"
     return Table(
         title="TLS",
         description="What was agreed on in the last handshake with each address, and when its certificate "
@@ -171,13 +177,13 @@ def _tls() -> Panel:
         keys=[Key(label="target", name="Target"), Key(label="address", name="Address")],
         columns=[
             Column(
-                expr=f"max by ({who}) (probe_tls_version_info{{{ONE_CHECK}}})",
+                expr=versions,
                 fields=Fields(name="Version"),
                 label="version",
             ),
             Column(expr=ciphers, fields=Fields(name="Cipher suite"), label="cipher"),
             Column(
-                expr=f"min by ({WHO}) (probe_ssl_earliest_cert_expiry{{{ONE_CHECK}}}) * 1000",
+                expr=f"min by (target, address) (probe_ssl_earliest_cert_expiry{{{ONE_CHECK}}}) * 1000",
                 fields=Fields(unit="dateTimeAsIso", name="Expires"),
             ),
         ],

@@ -3,7 +3,7 @@
 from pollwatch.alerting.dashboards import colours
 from pollwatch.alerting.dashboards.check_words import LEGEND, NOT_PROBED, SOON, WHO
 from pollwatch.alerting.dashboards.dashboard import Row, Section
-from pollwatch.alerting.dashboards.expressions import ONE_CHECK, RATE, failing, failures, quantile
+from pollwatch.alerting.dashboards.expressions import ONE_CHECK, RATE, failing, failures, or_row, quantile
 from pollwatch.alerting.dashboards.fields import Fields, Span, Word
 from pollwatch.alerting.dashboards.looks import REASONS, SECONDS, SHARE, TIME_LEFT
 from pollwatch.alerting.dashboards.panels import Panel, Query, chart, timeline
@@ -16,7 +16,10 @@ _OUTCOME = Fields(
 
 _CODE = Fields(
     decimals=0,
-    words={0: Word(text="no answer", colour=colours.BAD)},
+    words={
+        -1: Word(text="a TCP Check has none", colour=colours.NEUTRAL),
+        0: Word(text="no answer", colour=colours.BAD),
+    },
     spans=[
         Span(first=100, last=199, word=Word(text="", colour=colours.SKY_BLUE)),
         Span(first=200, last=299, word=Word(text="", colour=colours.GOOD)),
@@ -34,7 +37,7 @@ def sections() -> tuple[Section, ...]:
         Section(
             title="Addresses side by side",
             rows=(
-                Row(height=8, panels=((24, _addresses()),)),
+                Row(height=11, panels=((24, _addresses()),)),
                 Row(height=8, panels=((12, _outcomes()), (12, _failing_addresses()))),
             ),
         ),
@@ -81,11 +84,11 @@ def _addresses() -> Panel:
             ),
             Column(
                 expr=quantile(0.5, ONE_CHECK, WHO, SOON),
-                fields=SECONDS.with_(name="Half within", decimals=3),
+                fields=SECONDS.with_(name="Half within"),
             ),
             Column(
                 expr=quantile(0.95, ONE_CHECK, WHO, SOON),
-                fields=SECONDS.with_(name="95 % within", decimals=3),
+                fields=SECONDS.with_(name="95 % within"),
             ),
             Column(
                 expr=f"min by ({WHO}) (probe_ssl_earliest_cert_expiry{{{ONE_CHECK}}}) - time()",
@@ -122,11 +125,12 @@ def _failing_addresses() -> Panel:
 
 
 def _status_codes() -> Panel:
+    codes = f"max by ({WHO}) (probe_http_status_code{{{ONE_CHECK}}})"
     return timeline(
         "Status codes by address",
         "What HTTP answered, by address; 0 is no answer at all. 5xx is the backend's own trouble, 403 and "
         "429 may be its dislike of being probed: let Pollwatch through.",
-        [Query(expr=f"max by ({WHO}) (probe_http_status_code{{{ONE_CHECK}}})", legend=LEGEND)],
+        [Query(expr=or_row(codes, "target", "no HTTP"), legend=LEGEND)],
         _CODE.with_(no_value="No HTTP here: a TCP Check has no status codes"),
     )
 
@@ -137,7 +141,7 @@ def _reasons() -> Panel:
         "Why probes failed. The reference of troubleshooting has each reason with what to do; EgressDenied, "
         "ResourcesExhausted and Internal are Pollwatch's own.",
         [Query(expr=failures(ONE_CHECK, "reason", RATE), legend="{{reason}}")],
-        Fields(unit="short", decimals=0, lowest=0, no_value="No failures"),
+        Fields(unit="short", lowest=0, no_value="No failures"),
         stacked="bars",
         overrides=REASONS,
     )

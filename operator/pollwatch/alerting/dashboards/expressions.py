@@ -95,6 +95,11 @@ def transitions(selector: str, verdicts: str) -> str:
     return f"max by (namespace, check, pool, verdict) ({joined}) * 1000 >= $__from"
 
 
+def or_row(expr: str, label: str, text: str) -> str:
+    """Where there is nothing, give one row of -1 that says so: an empty timeline cannot say what it means."""
+    return f'{expr} or on () label_replace(vector(-1), "{label}", "{text}", "", "")'
+
+
 def named_pool(expr: str) -> str:
     """Give a pool to what has none."""
     return f'label_replace({expr}, "pool", "{NO_POOL}", "pool", "")'

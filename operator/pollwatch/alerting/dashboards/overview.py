@@ -109,7 +109,7 @@ def _slow() -> Panel:
 
 def _expiry() -> Panel:
     return stat(
-        "First certificate expires in",
+        "Next expiry in",
         "The least time left of all certificates that were presented. Orange from 30 days, vermilion from "
         "7: the table of certificates says whose it is.",
         [Query(expr=f"min(probe_ssl_earliest_cert_expiry{{{ALL_CHECKS}}}) - time()")],
@@ -206,7 +206,7 @@ def _reasons() -> Panel:
         "site answered; EgressDenied, ResourcesExhausted and Internal are Pollwatch's own trouble, and not "
         "the site's.",
         [Query(expr=failures(ALL_CHECKS, "reason", RATE), legend="{{reason}}")],
-        Fields(unit="short", decimals=0, lowest=0, no_value="No failures"),
+        Fields(unit="short", lowest=0, no_value="No failures"),
         stacked="bars",
         overrides=REASONS,
     )

@@ -149,7 +149,8 @@ def chart(
         title=title,
         description=description,
         queries=queries,
-        fields=fields.with_(custom=custom | dict(fields.custom)),
+        # With a number of decimals, an axis writes `noValue` at each mark that would need more of them.
+        fields=fields.with_(custom=custom | dict(fields.custom), decimals=None),
         overrides=overrides,
         options={
             "legend": {
@@ -178,7 +179,8 @@ def timeline(title: str, description: str, queries: Sequence[Query], fields: Fie
             "showValue": "auto",
             "alignValue": "left",
             "rowHeight": 0.85,
-            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
+            # The words are in the bars; a legend would have one more, for where there is nothing.
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
             "tooltip": {"mode": "single", "sort": "none"},
         },
     )

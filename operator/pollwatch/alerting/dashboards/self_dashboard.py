@@ -83,7 +83,7 @@ def _processes() -> Panel:
 
 def _late_now() -> Panel:
     return stat(
-        "99 % start late by at most",
+        "Late by, 99 %",
         "How long after its time a probe starts, of all workers, in the last five minutes. Above a second, a "
         "worker has more to do than it can: give its pool replicas, or autosize it.",
         [Query(expr=lateness(0.99, "", "5m"))],
@@ -93,7 +93,7 @@ def _late_now() -> Panel:
 
 def _missed_now() -> Panel:
     return stat(
-        "Starts missed, last 5 min",
+        "Starts missed, 5 min",
         "Probes that could not start in time and were skipped. Any at all: those targets were watched less "
         "closely than they should be; the cause is among the charts below.",
         [Query(expr=f"sum(increase(pollwatch_worker_missed_starts_total{{{WORKERS}}}[5m]))")],
@@ -139,7 +139,7 @@ def _cpu() -> Panel:
         "How much of a core each process uses. A process cannot use more than about one: near that, a worker "
         "starts to be late, and needs company.",
         [Query(expr=f"max by ({PROCESS}) ({seconds})", legend=PROCESS_LEGEND)],
-        Fields(unit="percentunit", decimals=0, lowest=0, shades=colours.BLUE, no_value=NOT_SCRAPED),
+        Fields(unit="percentunit", lowest=0, shades=colours.BLUE, no_value=NOT_SCRAPED),
     )
 
 

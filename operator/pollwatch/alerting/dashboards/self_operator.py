@@ -132,7 +132,7 @@ def _queues() -> Panel:
         "Checks that wait to be compiled, and to have their status written. A queue that does not empty: the "
         "API server is slow, or rates are limited; status follows late, probing does not.",
         [Query(expr=f"max by (queue) (pollwatch_operator_queue_depth{{{OPERATORS}}})", legend="{{queue}}")],
-        Fields(unit="none", decimals=0, lowest=0, shades=colours.BLUE, no_value=NO_OPERATOR),
+        Fields(unit="none", lowest=0, shades=colours.BLUE, no_value=NO_OPERATOR),
     )
 
 

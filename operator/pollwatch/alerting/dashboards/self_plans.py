@@ -53,7 +53,7 @@ def _plan_checks() -> Panel:
                 legend=PROCESS_LEGEND,
             )
         ],
-        Fields(unit="none", decimals=0, lowest=0, shades=colours.BLUE, no_value=NOT_SCRAPED),
+        Fields(unit="none", lowest=0, shades=colours.BLUE, no_value=NOT_SCRAPED),
     )
 
 
@@ -68,7 +68,7 @@ def _plan_problems() -> Panel:
             Query(expr=refused, legend="refused: {{fault}}"),
             Query(expr=unsupported, legend="unsupported Checks"),
         ],
-        Fields(unit="short", decimals=0, lowest=0, shades=colours.VERMILION, no_value=NO_POOLS),
+        Fields(unit="short", lowest=0, shades=colours.VERMILION, no_value=NO_POOLS),
     )
 
 
@@ -94,7 +94,7 @@ def _pushes() -> Panel:
                 legend="{{outcome}}",
             )
         ],
-        Fields(unit="short", decimals=0, lowest=0, shades=colours.BLUE, no_value=NO_POOLS),
+        Fields(unit="short", lowest=0, shades=colours.BLUE, no_value="No plan was pushed, or no pools"),
         stacked="bars",
     )
 
@@ -110,5 +110,5 @@ def _accepted() -> Panel:
                 legend="{{reason}}",
             )
         ],
-        Fields(unit="none", decimals=0, lowest=0, shades=colours.BLUE, no_value=NO_OPERATOR),
+        Fields(unit="none", lowest=0, shades=colours.BLUE, no_value=NO_OPERATOR),
     )

@@ -75,7 +75,7 @@ def _in_flight() -> Panel:
                 legend=PROCESS_LEGEND,
             )
         ],
-        Fields(unit="none", decimals=0, lowest=0, shades=colours.BLUE, no_value=NOT_SCRAPED),
+        Fields(unit="none", lowest=0, shades=colours.BLUE, no_value=NOT_SCRAPED),
     )
 
 
