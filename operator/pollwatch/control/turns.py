@@ -40,11 +40,12 @@ class Turns(Generic[K]):
 
     def take(self, resting: Container[Hashable] = NOBODY) -> K | None:
         """Take the next key; `None`: none waits, but for those of owners that rest."""
-        for owner, keys in self._waiting.items():
+        for owner in self._waiting:
             if owner not in resting:
                 break
         else:
             return None
+        keys = self._waiting[owner]
         key, _ = keys.popitem(last=False)
         self._count -= 1
         if keys:

@@ -253,3 +253,14 @@ def test_names_of_pools_that_nobody_uses_any_more_are_not_kept(bench: Bench) -> 
     bench.pools.forget(check().key)
     assert not bench.pools._users
     assert not bench.pools._of_namespace
+
+
+def test_names_of_namespaces_and_pools_that_come_and_go_are_not_kept(bench: Bench) -> None:
+    for number in range(100):
+        bench.namespaces.seen(namespace_document(f"build-{number}"))
+        bench.namespaces.gone(ObjectName("", f"build-{number}"), uid=f"build-{number}")
+        bench.pools.seen(pool_document(f"build-{number}"))
+        bench.pools.set_idle(f"build-{number}", idle=True)
+        bench.pools.gone(ObjectName("", f"build-{number}"), uid=f"u-build-{number}")
+    assert not bench.pools._users
+    assert not bench.pools._of_namespace

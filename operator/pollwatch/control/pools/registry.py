@@ -99,7 +99,7 @@ class Pools:
         held = self._pools.get(name)
         if held is not None and held.idle != idle:
             held.idle = idle
-            self._recompile_all(self._users[name])
+            self._recompile_users(name)
 
     def set_cluster_addresses(self, addresses: Iterable[str]) -> None:
         """Say which addresses are those of the API server and are protected in every pool."""
@@ -213,7 +213,7 @@ class Pools:
             except Invalid as error:
                 held.problems = error.problems
             if _of_placement(held.pool) != before:
-                self._recompile_all(self._users[name])
+                self._recompile_users(name)
             self._settle(name, held)
             self._changed(name)
 
@@ -223,31 +223,34 @@ class Pools:
         if held is None or held.uid != uid:
             return False
         del self._pools[name.name]
-        self._recompile_all(self._users[name.name])
+        self._recompile_users(name.name)
         self._changed(name.name)
         return True
 
     def _settle(self, name: str, held: HeldPool) -> None:
         """Work out what Checks are compiled with; have them compiled anew where that changed."""
         if held.pool is None:
-            self._recompile_all(self._users[name])
+            self._recompile_users(name)
             return
         settings = pool_settings(held.pool, cluster_addresses=self._protected)
         if settings != held.settings:
             held.settings = settings
-            self._recompile_all(self._users[name])
+            self._recompile_users(name)
 
     def listed(self) -> None:
         """Take in that all of them were seen."""
         self._listed.set()
 
     def _relabelled(self, namespace: str) -> None:
-        self._recompile_all(self._of_namespace[namespace])
+        self._recompile_all(self._of_namespace.get(namespace, ()))
         for name, held in self._pools.items():
             if held.pool is not None and held.pool.spec.allowed_namespaces is not None:
                 self._changed(name)
 
-    def _recompile_all(self, keys: set[CheckKey]) -> None:
+    def _recompile_users(self, name: str) -> None:
+        self._recompile_all(self._users.get(name, ()))
+
+    def _recompile_all(self, keys: Iterable[CheckKey]) -> None:
         for key in sorted(keys):
             self._recompile(key)
 
