@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pollwatch.control.data_plane import Found
+from pollwatch.control.pools import fleet
 from pollwatch.control.pools.apply import Applier
 from pollwatch.control.pools.status import desired_status
 from pollwatch.plan.states import CheckState, Verdict
@@ -14,6 +15,7 @@ from tests.control.pools.bench import RunningFleet, Stage, eventually, fleet_on,
 from tests.support.plans import make_check
 
 DEFECTS = "pollwatch_operator_reconcile_errors_total"
+PLANNED = "pollwatch_operator_plan_timestamp_seconds"
 
 
 def failing_once(work: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,3 +92,39 @@ async def test_nothing_is_written_by_who_may_not_lead_any_more(stage: Stage) -> 
         assert (stage.made(), stage.status()) == ([], {})
         leads = True
         await eventually(lambda: stage.names("statefulsets"), "a StatefulSet")
+
+
+async def test_who_leads_no_more_tells_of_no_plans(stage: Stage) -> None:
+    stage.create()
+    async with fleet_on(stage) as running:
+        async with running.leading():
+            await eventually(
+                lambda: sample(running.metrics, PLANNED, pool=stage.pool, worker=f"{stage.pool}-0"), "a plan"
+            )
+        assert sample(running.metrics, PLANNED, pool=stage.pool, worker=f"{stage.pool}-0") == 0.0
+
+
+async def test_a_pool_that_is_made_again_while_what_there_was_of_it_goes_is_tended_at_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet, "TICK", 3600.0)
+    delete_pool = Applier.delete_pool
+    async with fleet_on(stage) as running:
+
+        async def slowly(applier: Applier, name: str) -> bool:
+            is_gone = await delete_pool(applier, name)
+            if is_gone:
+                stage.create()
+                await eventually(lambda: running.pools.get(name), "the pool to be seen again")
+            return is_gone
+
+        stage.create()
+        async with running.leading():
+            await eventually(lambda: stage.names("statefulsets"), "a StatefulSet")
+            first = stage.get("statefulsets", f"{stage.base}-0")
+            monkeypatch.setattr(Applier, "delete_pool", slowly)
+            stage.delete()
+            await eventually(
+                lambda: (now := stage.get("statefulsets", f"{stage.base}-0")) is not None and now != first,
+                "another StatefulSet",
+            )
