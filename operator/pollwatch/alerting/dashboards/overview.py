@@ -65,7 +65,10 @@ def dashboard() -> Dashboard:
             ),
             Section(
                 title="By location, and what expires",
-                rows=(Row(height=9, panels=((12, _locations()), (12, _certificates()))),),
+                rows=(
+                    Row(height=6, panels=((24, _locations()),)),
+                    Row(height=9, panels=((24, _certificates()),)),
+                ),
             ),
             Section(title="All of them", rows=(Row(height=12, panels=((24, _every_check()),)),)),
         ),

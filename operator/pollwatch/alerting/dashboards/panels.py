@@ -104,7 +104,7 @@ def stat(
         overrides=overrides,
         options={
             # The words stand on the colour: it can be read in light and dark themes alike.
-            "colorMode": "background",
+            "colorMode": "background_solid",
             "graphMode": "none",
             "justifyMode": "auto",
             "orientation": "auto",
