@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from pollwatch.api.conditions import AcceptedReason, ReadyReason
 from pollwatch.control.conditions import rfc3339_micro
@@ -512,3 +513,20 @@ async def test_a_state_that_cannot_be_taken_in_keeps_no_other_from_being_told(ku
     nowhere = replace(state(DOWN, now), since=1e15)
     await operator.find(Found(pool="east", state=nowhere), one(UP, now), one(DOWN, now + 1, previous=UP))
     assert (operator.status.verdict, kubernetes.told) == (DOWN, ["Down"])
+
+
+async def test_a_check_of_which_nothing_can_be_told_ends_no_sweep(
+    kubernetes: Kubernetes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a defect")
+
+    operator = Operator(kubernetes, pools=("east", "west"), quorum=2)
+    now = kubernetes.clock.time()
+    with monkeypatch.context() as broken, capture_logs() as logs:
+        broken.setattr("pollwatch.control.report.turn_news", fail)
+        await operator.find(one(DOWN, now))
+        operator.pass_time(SETTLE + 1)
+    assert [entry["check"] for entry in logs if entry["log_level"] == "error"] == [str(KEY)]
+    await operator.find(one(UP, now + 1), one(UP, now + 1, pool="west"))
+    assert operator.status.verdict is UP

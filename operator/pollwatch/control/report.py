@@ -6,7 +6,8 @@ holds and what the feeds replay, by this process or by the next leader, with the
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -247,9 +248,11 @@ class Reporter:
         """Let go of what has been waited for long enough."""
         now = self._clock.monotonic()
         for key in [key for key, until in self._settling.items() if until <= now]:
-            self._settle(key)
+            with self._isolated(key):
+                self._settle(key)
         for key in [key for key, waits in self._patience.items() if min(waits.values()) <= now]:
-            self._give_up(key, now)
+            with self._isolated(key):
+                self._give_up(key, now)
 
     def _give_up(self, key: CheckKey, now: float) -> None:
         """Wait no longer for pools whose time is over."""
@@ -277,12 +280,17 @@ class Reporter:
             if not found:
                 return
             for one in found:
-                try:
+                with self._isolated(one.state.key):
                     self._found(one)
-                except Exception:  # noqa: BLE001 - logged with its traceback
-                    # A defect, but one Check's: the others go on.
-                    self._log.exception("taking in a state failed", check=str(one.state.key), pool=one.pool)
                 await slices.breathe()
+
+    @contextmanager
+    def _isolated(self, key: CheckKey) -> Iterator[None]:
+        """Let a defect that one Check meets end here, told: the others go on."""
+        try:
+            yield
+        except Exception:  # noqa: BLE001 - logged with its traceback
+            self._log.exception("reporting on a Check met a defect", check=str(key))
 
     def _found(self, found: Found) -> None:
         state, pool = found.state, found.pool

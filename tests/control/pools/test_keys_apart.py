@@ -109,7 +109,7 @@ async def test_keys_that_are_deleted_or_spoiled_are_made_anew_and_those_of_other
         assert stage.keys(2) == before[2]
 
 
-async def test_keys_that_cannot_be_put_right_keep_no_plan_back(stage: Stage) -> None:
+async def test_keys_that_cannot_be_put_right_keep_back_neither_plan_nor_worker(stage: Stage) -> None:
     stage.create()
     async with leading_fleet(stage) as running:
         await eventually(lambda: len(stage.names("statefulsets")) == 1, "the worker")
@@ -123,3 +123,5 @@ async def test_keys_that_cannot_be_put_right_keep_no_plan_back(stage: Stage) -> 
         await eventually(lambda: "immutable" in json.dumps(stage.status()), "the pool to say what is wrong")
         running.probe("front-page")
         await eventually(lambda: plan() != before, "the plan to be written")
+        stage.change(replicas=2)
+        await eventually(lambda: len(stage.names("statefulsets")) == 2, "another worker")

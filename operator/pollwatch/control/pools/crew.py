@@ -125,9 +125,15 @@ class Crew:
             self._find_edited(held.uid)
         await self._courier.deliver(maker)
         if tend:
-            # After the plans: what is wrong with one worker's keys keeps no plan from the others.
-            await self._locksmith.keep(self._shards.shards, maker.owner)
+            # What is wrong with one worker's keys keeps neither a plan nor a template from the others.
+            refusal: ClusterError | None = None
+            try:
+                await self._locksmith.keep(self._shards.shards, maker.owner)
+            except ClusterError as error:
+                refusal = error
             await self._apply(held, pool, settings, maker)
+            if refusal is not None:
+                raise refusal
 
     def _come_back(self, problem: str, *, tend: bool) -> None:
         """Try again later after a failure: once, however often something else fails until then."""
