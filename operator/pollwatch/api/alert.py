@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from pollwatch.api.base import Model
-from pollwatch.api.labels import without_nulls
-from pollwatch.api.rules import Pattern, Rule, matcher, matching, not_matching
+from pollwatch.api.labels import NAMED_AS_LABELS, without_nulls
+from pollwatch.api.rules import Pattern, Rule, matching, not_matching
 
 OUR_ALERT_LABELS = (
     "alert",
@@ -20,9 +20,6 @@ OUR_ALERT_LABELS = (
     "severity",
 )
 """Labels that an alert carries already, or that Prometheus and Grafana set on it."""
-
-_LABEL_NAME = "^[a-zA-Z_][a-zA-Z0-9_]{0,62}$"
-_is_label_name = matcher(_LABEL_NAME)
 
 _CLOSED_ACTIONS = r"^(?:[^{]|\{[^{]|\{\{[^{}]*\}\})*\{?$"
 """Every `{{` has its `}}`, and no brace stands between the two."""
@@ -52,12 +49,7 @@ AlertLabels = Annotated[
     ],
     Field(max_length=10),
     BeforeValidator(without_nulls),
-    Rule(
-        cel=f"self.all(name, name.matches('{_LABEL_NAME}') && !name.startsWith('__'))",
-        holds=lambda labels: all(_is_label_name(name) and not name.startswith("__") for name in labels),
-        message="must have names of letters, digits and '_', at most 63 of them,"
-        " that do not begin with a digit or with '__'",
-    ),
+    NAMED_AS_LABELS,
     Rule(
         cel=f"self.all(name, !(name in {list(OUR_ALERT_LABELS)}))",
         holds=lambda labels: not any(name in OUR_ALERT_LABELS for name in labels),
@@ -78,12 +70,7 @@ AlertAnnotations = Annotated[
     ],
     Field(max_length=10),
     BeforeValidator(without_nulls),
-    Rule(
-        cel=f"self.all(name, name.matches('{_LABEL_NAME}') && !name.startsWith('__'))",
-        holds=lambda names: all(_is_label_name(name) and not name.startswith("__") for name in names),
-        message="must have names of letters, digits and '_', at most 63 of them,"
-        " that do not begin with a digit or with '__'",
-    ),
+    NAMED_AS_LABELS,
 ]
 
 RunbookUrl = Annotated[
