@@ -135,7 +135,7 @@ def _alerts() -> Panel:
         "yet. Firing: it was sent; the alert's runbook says what to do.",
         [
             Query(
-                expr=or_row(f"max by (alertname) ({state})", "alertname", "no alert"),
+                expr=or_row(f"max by (alertname) ({state})", "alertname", "no alert", unless=f"({state})"),
                 legend="{{alertname}}",
             )
         ],

@@ -3,7 +3,15 @@
 from pollwatch.alerting.dashboards import colours
 from pollwatch.alerting.dashboards.check_words import LEGEND, NOT_PROBED, SOON, WHO
 from pollwatch.alerting.dashboards.dashboard import Row, Section
-from pollwatch.alerting.dashboards.expressions import ONE_CHECK, RATE, failing, failures, or_row, quantile
+from pollwatch.alerting.dashboards.expressions import (
+    AT_END,
+    ONE_CHECK,
+    RATE,
+    failing,
+    failures,
+    or_row,
+    quantile,
+)
 from pollwatch.alerting.dashboards.fields import Fields, Span, Word
 from pollwatch.alerting.dashboards.looks import REASONS, SECONDS, SHARE, TIME_LEFT
 from pollwatch.alerting.dashboards.panels import Panel, Query, chart, timeline
@@ -57,8 +65,8 @@ def _addresses() -> Panel:
         "There is one row only where the Check has not `resolve: EachAddress`.",
         keys=[
             Key(label="target", name="Target"),
-            Key(label="address", name="Address"),
-            Key(label="pool", name="Pool"),
+            Key(label="address", name="Address", width=130),
+            Key(label="pool", name="Pool", width=80),
         ],
         columns=[
             Column(
@@ -71,29 +79,35 @@ def _addresses() -> Panel:
                 expr=failing(ONE_CHECK, WHO, SOON),
                 fields=SHARE.with_(name="Failing, last 5 min"),
                 gauge=True,
+                width=160,
             ),
             Column(
                 expr=f"topk by ({WHO}) (1, {reasons} > 0)",
                 fields=Fields(name="Most often for"),
                 label="reason",
+                width=150,
             ),
             Column(
                 expr=f"max by ({WHO}) (probe_http_status_code{{{ONE_CHECK}}})",
                 fields=_CODE.with_(name="Status code"),
                 coloured=True,
+                width=100,
             ),
             Column(
                 expr=quantile(0.5, ONE_CHECK, WHO, SOON),
                 fields=SECONDS.with_(name="Half within"),
+                width=100,
             ),
             Column(
                 expr=quantile(0.95, ONE_CHECK, WHO, SOON),
                 fields=SECONDS.with_(name="95 % within"),
+                width=100,
             ),
             Column(
                 expr=f"min by ({WHO}) (probe_ssl_earliest_cert_expiry{{{ONE_CHECK}}}) - time()",
                 fields=TIME_LEFT.with_(name="Certificate"),
                 coloured=True,
+                width=100,
             ),
         ],
         no_value=NOT_PROBED,
@@ -125,12 +139,13 @@ def _failing_addresses() -> Panel:
 
 
 def _status_codes() -> Panel:
+    latest = f"probe_http_status_code{{{ONE_CHECK}}}{AT_END}"
     codes = f"max by ({WHO}) (probe_http_status_code{{{ONE_CHECK}}})"
     return timeline(
         "Status codes by address",
         "What HTTP answered, by address; 0 is no answer at all. 5xx is the backend's own trouble, 403 and "
         "429 may be its dislike of being probed: let Pollwatch through.",
-        [Query(expr=or_row(codes, "target", "no HTTP"), legend=LEGEND)],
+        [Query(expr=or_row(codes, "target", "no HTTP", unless=latest), legend=LEGEND)],
         _CODE.with_(no_value="No HTTP here: a TCP Check has no status codes"),
     )
 

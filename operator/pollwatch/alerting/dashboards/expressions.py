@@ -95,9 +95,16 @@ def transitions(selector: str, verdicts: str) -> str:
     return f"max by (namespace, check, pool, verdict) ({joined}) * 1000 >= $__from"
 
 
-def or_row(expr: str, label: str, text: str) -> str:
-    """Where there is nothing, give one row of -1 that says so: an empty timeline cannot say what it means."""
-    return f'{expr} or on () label_replace(vector(-1), "{label}", "{text}", "", "")'
+def or_row(expr: str, label: str, text: str, *, unless: str) -> str:
+    """Where there is nothing, give one row of -1 that says so: an empty timeline cannot say what it means.
+
+    Args:
+        expr: What there may be.
+        label: Where the row says it.
+        text: What it says.
+        unless: Series; where any is there, there is no such row.
+    """
+    return f'{expr} or on () (label_replace(vector(-1), "{label}", "{text}", "", "") unless on () {unless})'
 
 
 def named_pool(expr: str) -> str:

@@ -235,9 +235,9 @@ def _locations() -> Panel:
                 Column(
                     expr=counted(verdict),
                     fields=Fields(
-                        name=verdict, decimals=0, base=colours.NEUTRAL, steps=[(1, verdicts.COLOUR[verdict])]
+                        name=verdict, decimals=0, base="transparent", steps=[(1, verdicts.COLOUR[verdict])]
                     ),
-                    coloured=True,
+                    filled=True,
                     width=85,
                 )
                 for verdict in (Verdict.DOWN, Verdict.DEGRADED, Verdict.UNKNOWN, Verdict.UP)
