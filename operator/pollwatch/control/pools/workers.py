@@ -17,7 +17,7 @@ from pollwatch.control.pools.view import WorkerView
 from pollwatch.worker.keys import Keys
 
 HEARD_WITHIN = 45.0
-"""Seconds in which a worker that is up was heard: a long poll ends after 30."""
+"""Seconds in which a worker that is up was heard: a read that has no news to bring ends after 10."""
 
 STARTING = 60.0
 """Seconds that a Pod may take to become ready."""
