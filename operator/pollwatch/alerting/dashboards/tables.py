@@ -8,6 +8,10 @@ from pollwatch.alerting.dashboards.fields import Fields, Json, Link, Override
 from pollwatch.alerting.dashboards.panels import LETTERS, Panel, Query
 
 
+_EMPTY = "–"
+"""Stands in a cell without a value, where the table's own `no_value` would otherwise."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
     """A label, as a column: the queries are joined by all of them."""
@@ -113,7 +117,7 @@ class Table:
 def _key_override(key: Key) -> Override:
     custom = {} if key.width is None else {"width": key.width}
     links = () if key.link is None else (key.link,)
-    return Override(name=key.label, fields=Fields(name=key.name, links=links, custom=custom))
+    return Override(name=key.label, fields=Fields(name=key.name, links=links, custom=custom, no_value=_EMPTY))
 
 
 def _column_override(column: Column, name: str) -> Override:
@@ -127,4 +131,4 @@ def _column_override(column: Column, name: str) -> Override:
         custom["cellOptions"] = cell
     if column.width is not None:
         custom["width"] = column.width
-    return Override(name=name, fields=column.fields.with_(custom=custom))
+    return Override(name=name, fields=column.fields.with_(custom=custom, no_value=_EMPTY))
