@@ -7,8 +7,7 @@ from typing import Any
 from pollwatch.alerting.dashboards.fields import Fields, Json, Link, Override
 from pollwatch.alerting.dashboards.panels import LETTERS, Panel, Query
 
-
-_EMPTY = "–"
+_EMPTY = "-"
 """Stands in a cell without a value, where the table's own `no_value` would otherwise."""
 
 
