@@ -1,5 +1,6 @@
 """An API server in memory, as far as the keeping of alert rules goes: it says no as the test wants."""
 
+import asyncio
 import itertools
 import json
 from collections.abc import Callable, Mapping
@@ -26,6 +27,8 @@ class InMemoryCluster(Cluster):
         self.hidden: set[tuple[Resource, str, str]] = set()
         """Objects that are in no list, as they have not the labels that lists are by."""
         self.refuse: Refusal = lambda _method, _resource, _namespace: None
+        self.delay = 0.0
+        """Seconds that each write takes."""
         self._versions = itertools.count(1)
         self._may_write = lambda: True
 
@@ -86,6 +89,8 @@ class InMemoryCluster(Cluster):
         **_: Any,
     ) -> Any:
         self.asked.append((method, path))
+        if self.delay and method != "GET":
+            await asyncio.sleep(self.delay)
         if method != "GET" and not self._may_write():
             raise NotLeadingError("not sent")
         for resource in ALL_KINDS:

@@ -31,9 +31,7 @@ def test_a_check_has_alert_rules_in_prometheus_and_in_grafana(
     assert any("CheckDown" in one["title"] for one in group["spec"]["rules"])
     condition = checks.wait_reason("front-page", "AlertsRendered", "Rendered")
     assert condition["status"] == "True"
-    assert condition["message"] == (
-        "In PrometheusRule pollwatch-checks and GrafanaAlertRuleGroup pollwatch-checks."
-    )
+    assert condition["message"] == ("In the PrometheusRules and GrafanaAlertRuleGroups of the namespace.")
     assert not operator.series("pollwatch_operator_api_requests_total", 'code="403"')
 
 
@@ -91,7 +89,7 @@ def test_rules_that_are_not_wanted_any_more_are_taken_away(
     until(
         lambda: (
             checks.condition("front-page", "AlertsRendered")["message"]
-            == "In PrometheusRule pollwatch-checks."
+            == "In the PrometheusRules of the namespace."
         ),
         "the condition to tell where the rules are now",
     )

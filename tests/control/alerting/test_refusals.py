@@ -90,7 +90,7 @@ def test_what_an_admission_policy_refuses_is_said_in_its_words_until_it_allows_i
     condition = checks.wait_reason("front-page", "AlertsRendered", "Refused")
     assert condition["status"] == "False"
     assert MESSAGE in condition["message"]
-    assert "In force: GrafanaAlertRuleGroup pollwatch-checks." in condition["message"]
+    assert "In force are the GrafanaAlertRuleGroups." in condition["message"]
     assert checks.wait_verdict("front-page", "Up")
     assert checks.condition("front-page", "Ready")["status"] == "True"
 

@@ -171,7 +171,7 @@ def test_a_right_that_is_missing_is_said_with_what_grants_it_until_it_is_there()
             assert reason == "Refused"
             assert message.startswith("PrometheusRule pollwatch-checks: HTTP 403: ")
             assert "kubectl apply -f manifests/rbac/alerts/ grants it" in message
-            assert message.endswith("In force: GrafanaAlertRuleGroup pollwatch-checks.")
+            assert message.endswith("In force are the GrafanaAlertRuleGroups.")
             assert stage.told(namespace="team-b")[0] == "Rendered"
             cluster.refuse = lambda *_: None
             await asyncio.sleep(LATER)
@@ -243,7 +243,7 @@ def test_what_grafana_refuses_for_long_is_said_and_what_it_refuses_for_a_moment_
             assert reason == "Refused"
             assert "folders:write" in message
             assert "\n" not in message
-            assert message.endswith("In force: PrometheusRule pollwatch-checks.")
+            assert message.endswith("In force are the PrometheusRules.")
             cluster.tell(GRAFANA_RULE_GROUPS, SITES, condition("AlertGroupSynchronized", "True", "fine"))
             await asyncio.sleep(LATER)
             assert stage.told()[0] == "Rendered"
@@ -278,8 +278,8 @@ def test_rules_that_wait_for_a_grafana_are_in_force_as_far_as_prometheus_has_the
             reason, message = stage.told()
             assert reason == "Rendered"
             assert message == (
-                "In PrometheusRule pollwatch-checks. Waiting: GrafanaAlertRuleGroup: None of the available"
-                " Grafana instances matched."
+                "In the PrometheusRules of the namespace. Waiting: GrafanaAlertRuleGroup: None of the"
+                " available Grafana instances matched."
             )
             cluster.served.discard(PROMETHEUS_RULES)
             await asyncio.sleep(LATER)
@@ -409,6 +409,29 @@ def test_the_first_status_of_a_check_waits_for_its_alerts_and_not_for_long() -> 
     play(scene)
 
 
+def test_where_many_checks_are_new_their_first_status_tells_what_is_foreseen_and_is_not_written_twice() -> (
+    None
+):
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        cluster.delay = 0.2
+        stage = Stage(clock, cluster)
+        async with stage.leading():
+            await asyncio.sleep(SOON)
+            for number in range(200):
+                stage.check(namespace=f"team-{number}")
+            stage.check("odd", namespace="team-7", alert={"annotations": {"note": "{{ $nonsense }}"}})
+            await asyncio.sleep(SOON)
+            assert sum(kind == PROMETHEUS_RULES for kind, _, _ in cluster.objects) < 100
+            assert {stage.told(namespace=f"team-{number}")[0] for number in range(200)} == {"Rendered"}
+            assert stage.told("odd", namespace="team-7")[0] == "InvalidTemplate"
+            stage.offered.clear()
+            await asyncio.sleep(10 * LATER)
+            assert sum(kind == PROMETHEUS_RULES for kind, _, _ in cluster.objects) == 200
+            assert stage.offered == []
+
+    play(scene)
+
+
 def test_monitors_are_kept_and_those_of_workers_only_where_there_are_workers() -> None:
     async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
         stage = Stage(clock, cluster, settings=with_settings(object_labels={"release": "stack"}))
@@ -532,10 +555,10 @@ def test_where_one_kind_cannot_be_listed_for_now_rules_go_to_the_other() -> None
         async with stage.leading():
             stage.check()
             await asyncio.sleep(SOON)
-            assert stage.told() == ("Rendered", "In PrometheusRule pollwatch-checks.")
+            assert stage.told() == ("Rendered", "In the PrometheusRules of the namespace.")
             cluster.refuse = lambda *_: None
             await asyncio.sleep(LATER)
-            assert stage.told()[1].endswith("and GrafanaAlertRuleGroup pollwatch-checks.")
+            assert stage.told()[1].endswith("and GrafanaAlertRuleGroups of the namespace.")
 
     play(scene)
 

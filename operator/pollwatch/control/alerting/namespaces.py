@@ -50,6 +50,8 @@ class NamespaceRules:
     """When something changed that was not looked at yet, monotonic seconds."""
     attended_at: float = 0.0
     """When it was looked at last, monotonic seconds."""
+    failing: bool = False
+    """Whether that did not come to an end."""
 
     def __len__(self) -> int:
         """Count the Checks."""
@@ -57,13 +59,13 @@ class NamespaceRules:
 
     def add(self, check: str) -> None:
         """Have a Check rendered that is new or changed."""
-        shard = self._shard_of(check)
+        shard = self.shard_of(check)
         shard.checks.add(check)
         shard.stale = True
 
     def discard(self, check: str) -> None:
         """Drop a Check that is gone."""
-        shard = self._shard_of(check)
+        shard = self.shard_of(check)
         shard.checks.discard(check)
         shard.stale = True
 
@@ -97,5 +99,6 @@ class NamespaceRules:
         self.least = 2 * len(self.shards)
         self.spread()
 
-    def _shard_of(self, check: str) -> Shard:
+    def shard_of(self, check: str) -> Shard:
+        """Return the shard that a Check is in."""
         return self.shards[shard_of_check(check, len(self.shards))]

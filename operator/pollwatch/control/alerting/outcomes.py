@@ -1,5 +1,6 @@
 """What became of the alert rules of each Check: condition `AlertsRendered`."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -117,12 +118,10 @@ class Outcomes:
         self._awaited.clear()
         self._counts = dict.fromkeys(AlertsReason, 0)
 
-    def sweep(self) -> None:
-        """Let go of the statuses that have waited long enough."""
+    def overdue(self) -> list[CheckKey]:
+        """Return the Checks whose status has waited long enough, each one once."""
         now = self._clock.monotonic()
-        while self._awaited:
-            key, until = next(iter(self._awaited.items()))
-            if until > now:
-                return
+        found = list(itertools.takewhile(lambda key: self._awaited[key] <= now, self._awaited))
+        for key in found:
             del self._awaited[key]
-            self._offer(key)
+        return found

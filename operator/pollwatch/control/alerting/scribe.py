@@ -36,6 +36,8 @@ _TRANSIENT = frozenset(
     {HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
 )
 
+_SETTLED = frozenset({Access.OPEN, Access.ABSENT})
+
 _LASTING = (NOT_OF_THE_TYPE, "failed calling webhook")
 """What an API server says, under code 500, of what does not pass by itself: CRDs of an older version that
 lack a field, and an admission webhook that nobody answers."""
@@ -132,14 +134,30 @@ class Scribe:
                 waiting = [one.waiting for one in standings[api] if one.waiting]
                 waits += [f"{api.rules.kind}: {one}" for one in waiting[:1]]
                 if not waiting:
-                    resource, name = keys[api][-1]
-                    places.append(f"{resource.kind} {name.name}")
+                    places.append(f"{api.rules.kind}s")
         self._log_trouble(namespace, shard, "; ".join(problems))
         for check, version in shard.rendered.items():
             key = CheckKey(namespace, check)
             if _version(self._store.checks.get(key)) == version:
                 outcome = _outcome(problems, places, waits, fault=shard.faults.get(check, ""))
                 self._outcomes.put(key, uid=version.uid, generation=version.generation, outcome=outcome)
+
+    def foresee(self, key: CheckKey, rules: NamespaceRules) -> Outcome | None:
+        """Say what is going to become of a Check whose turn has not come yet; `None`: nobody knows.
+
+        Where many Checks are new at once, writing their rules takes longer than their status may wait.
+        """
+        held = self._store.checks.get(key)
+        access = {api: self._lookout.access(api, key.namespace) for api in self._apis}
+        open_apis = [api for api, one in access.items() if one is Access.OPEN]
+        troubled = rules.failing or any(shard.refused for shard in rules.shards)
+        if held is None or troubled or not open_apis or not set(access.values()) <= _SETTLED:
+            return None
+        made = rules_of(held.document, self._pool_alert(key), self._renderer)
+        if isinstance(made, Outcome):
+            return made
+        fault = "; ".join(map(str, made.problems))
+        return _outcome((), [f"{api.rules.kind}s" for api in open_apis], (), fault=fault)
 
     async def _write(
         self, namespace: str, number: int, shard: Shard, apis: Sequence[RuleApi], slices: Slices
@@ -236,13 +254,14 @@ class Scribe:
 
 def _outcome(problems: Sequence[str], places: Sequence[str], waits: Sequence[str], *, fault: str) -> Outcome:
     if problems:
-        elsewhere = f" In force: {' and '.join(places)}." if places else ""
+        elsewhere = f" In force are the {' and '.join(places)}." if places else ""
         return Outcome(AlertsReason.REFUSED, f"{'; '.join(problems)}.{elsewhere}")
     if fault:
         return Outcome(AlertsReason.INVALID_TEMPLATE, f"{fault}. The alerts are there without it.")
     if places:
         also = "".join(f" Waiting: {one}." for one in waits)
-        return Outcome(AlertsReason.RENDERED, f"In {' and '.join(places)}.{also}")
+        # Which of them it is may change with every other Check.
+        return Outcome(AlertsReason.RENDERED, f"In the {' and '.join(places)} of the namespace.{also}")
     return Outcome(AlertsReason.REFUSED, f"{'; '.join(waits)}.")
 
 

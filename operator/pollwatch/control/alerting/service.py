@@ -145,7 +145,7 @@ class Alerting:
         )
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._sweep())
+                group.create_task(self._sweep(scribe))
                 slices = Slices(self.clock)
                 for key in list(self.store.checks):
                     self.changed(key)
@@ -241,6 +241,7 @@ class Alerting:
             try:
                 taken = await scribe.attend(namespace, rules, slices)
             except ClusterError as error:
+                rules.failing = True
                 delay = queue.retry(namespace)
                 self._log.warning(
                     "alert rules were not written; trying again",
@@ -251,10 +252,11 @@ class Alerting:
             except Exception:  # noqa: BLE001 - logged with its traceback below
                 # A defect, but one namespace's: the others go on.
                 self.metrics.reconcile_errors.inc()
+                rules.failing = True
                 delay = queue.retry(namespace)
                 self._log.exception("rendering alert rules failed", namespace=namespace)
             else:
-                rules.attended_at = self.clock.monotonic()
+                rules.attended_at, rules.failing = self.clock.monotonic(), False
                 if not taken:
                     queue.retry(namespace, after=REFUSED_AGAIN)
                 else:
@@ -263,10 +265,18 @@ class Alerting:
                         self._namespaces.pop(namespace, None)
             await slices.breathe()
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, scribe: Scribe) -> None:
+        """Let go of the statuses that have waited long enough, for ever."""
+        slices = Slices(self.clock)
         while True:
             await asyncio.sleep(SWEEP)
-            self._outcomes.sweep()
+            for key in self._outcomes.overdue():
+                held = self.store.checks.get(key)
+                foreseen = scribe.foresee(key, self._namespace(key.namespace))
+                if held is not None and foreseen is not None:
+                    self._outcomes.put(key, uid=held.uid, generation=held.generation, outcome=foreseen)
+                self.offer(key)
+                await slices.breathe()
 
     def _namespace(self, name: str) -> NamespaceRules:
         return self._namespaces.setdefault(name, NamespaceRules())
