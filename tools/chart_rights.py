@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # What is named in these rules is named by the values of the chart there.
-_BY_VALUES = frozenset({"pools/default-pool.yaml"})
+_BY_VALUES = frozenset({"alerts/owner.yaml", "pools/default-pool.yaml"})
 
 _HEADING = "{{/* Made by `make generate` from manifests/rbac/; change that. */}}\n"
 

@@ -41,6 +41,7 @@ _RIGHTS = (
     "rbac/alerts/cluster-role.yaml",
     "rbac/alerts/cluster-role-binding.yaml",
     "rbac/alerts/monitors.yaml",
+    "rbac/alerts/owner.yaml",
 )
 
 EMBEDDED = Install(

@@ -26,6 +26,9 @@
 {{- if ne (int .Values.resyncPeriodSeconds) 300 }}
 - --resync-period={{ int .Values.resyncPeriodSeconds }}
 {{- end }}
+{{- with include "pollwatch.alertOwner" . }}
+- --alert-owner={{ . }}
+{{- end }}
 {{- include "pollwatch.alertArguments" . }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
@@ -83,6 +86,14 @@
 {{/* Not empty where the operator writes monitors; those of the chart take their place. */}}
 {{- define "pollwatch.writesMonitors" -}}
 {{- if not (or (eq .Values.monitors "never") .Values.serviceMonitor.enabled .Values.podMonitor.enabled) }}yes{{ end }}
+{{- end }}
+
+{{/* The ClusterRole that owns what the operator writes; empty where there is none. To read it takes a ClusterRoleBinding,
+     of which there is none where an embedded operator serves a few namespaces only. */}}
+{{- define "pollwatch.alertOwner" -}}
+{{- $writes := or (include "pollwatch.writesRules" .) (include "pollwatch.writesMonitors" .) }}
+{{- $cluster := or (include "pollwatch.pools" .) (not .Values.rbac.namespaces) }}
+{{- if and .Values.rbac.create $writes $cluster }}{{ include "pollwatch.fullname" . }}-operator-alert-owner{{ end }}
 {{- end }}
 
 {{/* The ProbePool that the operator makes. No label of it changes with the chart's version: a pool that

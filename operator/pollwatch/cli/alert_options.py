@@ -67,6 +67,12 @@ _OPTIONS = (
         metavar="UID",
         help="The data source in Grafana that has the series of Pollwatch.",
     ),
+    click.option(
+        "--alert-owner",
+        metavar="CLUSTERROLE",
+        help="The objects with alert rules, and monitors, are deleted with this ClusterRole, as on"
+        " uninstalling. Default: they stay.",
+    ),
 )
 
 
@@ -86,6 +92,7 @@ def alert_options(function: Callable[..., None]) -> Callable[..., None]:
         rule_labels: Sequence[tuple[str, str]],
         grafana_instances: Sequence[tuple[str, str]],
         grafana_datasource: str,
+        alert_owner: str | None,
         **others: Any,
     ) -> None:
         settings = AlertSettings(
@@ -100,6 +107,7 @@ def alert_options(function: Callable[..., None]) -> Callable[..., None]:
             object_labels=_labels("--rule-label", rule_labels),
             grafana_instances=_labels("--grafana-instance-selector", grafana_instances),
             grafana_datasource=grafana_datasource,
+            owner=alert_owner,
             look_period=min(LOOK_PERIOD, others["resync_period"]),
         )
         function(**others, alerts=settings)

@@ -20,8 +20,8 @@ from pollwatch.control.cluster import (
     UnreachableError,
 )
 from pollwatch.control.lease import LEASE, LEASES
+from pollwatch.control.owner import CLUSTER_ROLES
 from pollwatch.control.pools import addresses
-from pollwatch.control.pools.default_pool import CLUSTER_ROLES
 from pollwatch.control.pools.owned import OWNED, PODS
 from pollwatch.control.settings import InstalledPool, Pooled
 

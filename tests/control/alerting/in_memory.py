@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from pollwatch.control.alerting.apis import GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS, MONITORS, PROMETHEUS_RULES
 from pollwatch.control.cluster import Cluster, NotLeadingError, RefusedError, Resource
+from pollwatch.control.owner import CLUSTER_ROLES
 
 ALL_KINDS = (PROMETHEUS_RULES, GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS, *MONITORS)
 
@@ -20,7 +21,7 @@ class InMemoryCluster(Cluster):
     """Holds objects of the kinds that it serves, and counts what is asked of it."""
 
     def __init__(self, *kinds: Resource) -> None:
-        self.served = set(kinds or ALL_KINDS)
+        self.served = {CLUSTER_ROLES, *(kinds or ALL_KINDS)}
         self.objects: dict[tuple[Resource, str, str], dict[str, Any]] = {}
         self.asked: list[tuple[str, str]] = []
         """Method and path of each request, in order."""
@@ -60,6 +61,18 @@ class InMemoryCluster(Cluster):
         held["metadata"]["labels"].update(labels)
         self._touch(held)
 
+    def disown(self, resource: Resource, namespace: str) -> None:
+        """Take all owners of an object away."""
+        held = self.get_object(resource, namespace)
+        del held["metadata"]["ownerReferences"]
+        self._touch(held)
+
+    def make_role(self, name: str) -> str:
+        """Make a ClusterRole, in place of the one that is there; return its uid."""
+        uid = f"uid-{next(self._versions)}"
+        self.objects[CLUSTER_ROLES, "", name] = {"metadata": {"name": name, "uid": uid}}
+        return uid
+
     def tell(self, resource: Resource, namespace: str, *conditions: Mapping[str, Any]) -> None:
         """Write the status of an object."""
         held = self.get_object(resource, namespace)
@@ -93,7 +106,7 @@ class InMemoryCluster(Cluster):
             await asyncio.sleep(self.delay)
         if method != "GET" and not self._may_write():
             raise NotLeadingError("not sent")
-        for resource in ALL_KINDS:
+        for resource in (CLUSTER_ROLES, *ALL_KINDS):
             if path == resource.prefix:
                 return self._discover(resource.prefix)
             below = path.removeprefix(resource.prefix)
@@ -149,7 +162,9 @@ class InMemoryCluster(Cluster):
             raise RefusedError(422, "spec: Invalid value: spec.instanceSelector is immutable")
         labels = {**held["metadata"].get("labels", {}), **document["metadata"].get("labels", {})}
         annotations = {**held["metadata"].get("annotations", {}), **document["metadata"]["annotations"]}
-        marks = {"labels": labels, "annotations": annotations}
+        # One manager applies: what it names no more is gone.
+        owners = document["metadata"].get("ownerReferences", [])
+        marks = {"labels": labels, "annotations": annotations, "ownerReferences": owners}
         if held["spec"] == document["spec"] and marks.items() <= held["metadata"].items():
             return held
         held["metadata"].update(marks)

@@ -15,6 +15,9 @@ APPLIED = seal(
 ).document
 
 
+OWNER = {"apiVersion": "v1", "kind": "Namespace", "name": "a", "uid": "u-1"}
+
+
 def found(spec: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
     """The object as the API server shows it."""
     of_ours = {part: dict(APPLIED["metadata"][part]) for part in ("labels", "annotations")}
@@ -43,3 +46,11 @@ def test_what_the_server_and_others_add_is_no_edit() -> None:
 )
 def test_another_value_anywhere_in_what_we_applied_is_an_edit(document: dict[str, Any]) -> None:
     assert not is_as_applied(APPLIED, document)
+
+
+def test_another_owner_beside_ours_is_no_edit_and_one_in_its_place_is() -> None:
+    applied = {**APPLIED, "metadata": {**APPLIED["metadata"], "ownerReferences": [OWNER]}}
+    other = {**OWNER, "uid": "u-2"}
+    assert is_as_applied(applied, found(ownerReferences=[other, OWNER]))
+    assert not is_as_applied(applied, found(ownerReferences=[other]))
+    assert not is_as_applied(applied, found())

@@ -9,6 +9,9 @@ from pollwatch.control.alerting.apis import (
     PROMETHEUS_RULES,
     SERVICE_MONITORS,
 )
+from pollwatch.control.cluster import Resource
+from pollwatch.control.owner import CLUSTER_ROLES
+from tests.cluster.controlplane import ControlPlane
 from tests.control.alerting.conftest import Objects, until
 from tests.control.conftest import Checks, StartOperator
 from tests.support.sites import Site
@@ -52,6 +55,37 @@ def test_what_somebody_changes_in_our_rules_is_put_right_and_what_they_add_stays
 
     objects.delete(PROMETHEUS_RULES)
     assert objects.wait(PROMETHEUS_RULES)["spec"] == before
+
+
+def test_what_is_written_belongs_to_a_role_of_the_install_by_the_rights_of_the_install(
+    cluster: ControlPlane, start: StartOperator, checks: Checks, objects: Objects, home: Objects, site: Site
+) -> None:
+    operator = start("--alert-owner=pollwatch-operator-alert-owner")
+    checks.create("front-page", http={"url": site.url})
+    checks.wait_reason("front-page", "AlertsRendered", "Rendered")
+    home.wait(SERVICE_MONITORS, "pollwatch")
+    role = cluster.admin.get(CLUSTER_ROLES.path(None, "pollwatch-operator-alert-owner"))
+    owner = {
+        "apiVersion": role["apiVersion"],
+        "kind": role["kind"],
+        "name": role["metadata"]["name"],
+        "uid": role["metadata"]["uid"],
+    }
+
+    def owners(resource: Resource) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = objects.get(resource)["metadata"].get("ownerReferences", [])
+        return found
+
+    kinds = (PROMETHEUS_RULES, GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS)
+    assert [owners(kind) for kind in kinds] == [[owner]] * 3
+    until(
+        lambda: home.get(SERVICE_MONITORS, "pollwatch")["metadata"].get("ownerReferences") == [owner],
+        "the monitor to have the owner",
+    )
+    for kind in kinds:
+        objects.change(kind, {"metadata": {"ownerReferences": None}})
+    until(lambda: [owners(kind) for kind in kinds] == [[owner]] * 3, "the owners to be put back")
+    assert not operator.series("pollwatch_operator_api_requests_total", 'code="403"')
 
 
 def test_rules_go_with_the_last_check_that_has_alerts(

@@ -53,7 +53,7 @@ def _digest(text: bytes) -> str:
 def is_as_applied(applied: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
     """Whether an object has what was applied, and nothing else but what others may add.
 
-    Others may add labels, annotations and whole fields of the spec, such as defaults. What is
+    Others may add labels, annotations, owners and whole fields of the spec, such as defaults. What is
     inside a field of the spec that we applied is ours alone.
     """
     ours, theirs = applied["metadata"], found["metadata"]
@@ -61,5 +61,8 @@ def is_as_applied(applied: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
         wanted = ours.get(part) or {}
         if not wanted.items() <= (theirs.get(part) or {}).items():
             return False
+    owners = theirs.get("ownerReferences") or ()
+    if any(owner not in owners for owner in ours.get("ownerReferences") or ()):
+        return False
     spec = found.get("spec") or {}
     return all(spec.get(field) == value for field, value in applied["spec"].items())

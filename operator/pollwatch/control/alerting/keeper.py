@@ -36,7 +36,7 @@ class Shape(NamedTuple):
     uid: str
     generation: int
     marks: str
-    """Digest of its labels and annotations."""
+    """Digest of its labels, annotations and owners."""
 
 
 class There(NamedTuple):
@@ -65,9 +65,12 @@ class Moved(NamedTuple):
     """Objects of which the status alone changed."""
 
 
+_MARKS = ("labels", "annotations", "ownerReferences")
+
+
 def _shape(document: Mapping[str, Any]) -> Shape:
     metadata = document["metadata"]
-    marks = digest({part: metadata.get(part) or {} for part in ("labels", "annotations")})
+    marks = digest({part: metadata.get(part) or {} for part in _MARKS})
     return Shape(metadata["uid"], metadata.get("generation", 0), marks)
 
 

@@ -9,6 +9,7 @@ from pollwatch.control.alerting.compare import seal
 from pollwatch.control.alerting.keeper import Keeper, NotOursError
 from pollwatch.control.alerting.lookout import Lookout
 from pollwatch.control.alerting.monitors import Document
+from pollwatch.control.alerting.owner import Owner
 from pollwatch.control.cluster import ClusterError, RefusedError, Resource
 from pollwatch.control.follower import name_of
 
@@ -21,6 +22,7 @@ class Scraping:
         *,
         namespace: str,
         wanted: Sequence[tuple[Resource, Document]],
+        owner: Owner,
         keeper: Keeper,
         lookout: Lookout,
     ) -> None:
@@ -29,11 +31,13 @@ class Scraping:
         Args:
             namespace: where Pollwatch runs.
             wanted: what there is to be; other monitors of ours are deleted.
+            owner: owns them.
             keeper: applies and deletes.
             lookout: knows what the API server knows.
         """
         self._namespace = namespace
         self._wanted = wanted
+        self._owner = owner
         self._keeper = keeper
         self._lookout = lookout
         self._told: dict[str, str] = {}
@@ -47,7 +51,7 @@ class Scraping:
                 continue
             what = f"{resource.kind} {document['metadata']['name']}"
             try:
-                await self._keeper.keep(resource, seal(document))
+                await self._keeper.keep(resource, seal(self._owner.claim(document)))
             except (RefusedError, NotOursError) as error:
                 self._tell(what, str(error))
             except ClusterError as error:

@@ -17,6 +17,7 @@ from pollwatch.control.alerting.layout import MOST_BYTES, object_name, shard_of_
 from pollwatch.control.alerting.lookout import Access, Lookout
 from pollwatch.control.alerting.namespaces import NamespaceRules, Shard, Version
 from pollwatch.control.alerting.outcomes import Outcome, Outcomes
+from pollwatch.control.alerting.owner import Owner
 from pollwatch.control.alerting.rendering import Renderer, rules_of
 from pollwatch.control.cluster import RefusedError, Resource
 from pollwatch.control.pools.apply import NOT_OF_THE_TYPE
@@ -61,6 +62,7 @@ class Scribe:
         pool_alert: Callable[[CheckKey], AlertSpec | None],
         renderer: Renderer,
         apis: Sequence[RuleApi],
+        owner: Owner,
         keeper: Keeper,
         lookout: Lookout,
         outcomes: Outcomes,
@@ -72,6 +74,7 @@ class Scribe:
             pool_alert: gives what the pool of a Check says of alerts.
             renderer: makes rules.
             apis: where rules are to be put; what is found in others is deleted.
+            owner: owns what is written.
             keeper: applies and deletes.
             lookout: knows what the API server knows.
             outcomes: is told what became of each Check.
@@ -80,6 +83,7 @@ class Scribe:
         self._pool_alert = pool_alert
         self._renderer = renderer
         self._apis = apis
+        self._owner = owner
         self._keeper = keeper
         self._lookout = lookout
         self._outcomes = outcomes
@@ -171,7 +175,7 @@ class Scribe:
             for api in apis:
                 name = object_name(number)
                 documents = self._renderer.documents(api, namespace, name, groups) if groups else ()
-                sealed = [(resource, seal(document)) for resource, document in documents]
+                sealed = [(resource, seal(self._owner.claim(document))) for resource, document in documents]
                 if len(groups) > 1 and any(one.size > MOST_BYTES for _, one in sealed):
                     return False
                 await slices.breathe()

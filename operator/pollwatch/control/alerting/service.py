@@ -13,6 +13,7 @@ from pollwatch.control.alerting.keeper import Keeper
 from pollwatch.control.alerting.lookout import Lookout, Seen
 from pollwatch.control.alerting.namespaces import NamespaceRules
 from pollwatch.control.alerting.outcomes import Outcome, Outcomes, Silence
+from pollwatch.control.alerting.owner import Owner
 from pollwatch.control.alerting.rendering import Renderer
 from pollwatch.control.alerting.scraping import Scraping
 from pollwatch.control.alerting.scribe import REMEDY, Scribe
@@ -122,6 +123,7 @@ class Alerting:
         call_later = asyncio.get_running_loop().call_later
         self._queue = queue = WorkQueue[str](random=self.random, call_later=call_later)
         cluster = self.cluster.fenced(may_write)
+        owner = Owner(cluster, self.settings.owner)
         keeper = Keeper(cluster, self.metrics, self.clock)
         lookout = Lookout(
             cluster=cluster,
@@ -136,12 +138,17 @@ class Alerting:
             pool_alert=self.pool_alert,
             renderer=self.renderer,
             apis=self._apis,
+            owner=owner,
             keeper=keeper,
             lookout=lookout,
             outcomes=self._outcomes,
         )
         scraping = Scraping(
-            namespace=self.settings.home.namespace, wanted=self._monitors, keeper=keeper, lookout=lookout
+            namespace=self.settings.home.namespace,
+            wanted=self._monitors,
+            owner=owner,
+            keeper=keeper,
+            lookout=lookout,
         )
         try:
             async with asyncio.TaskGroup() as group:
@@ -152,7 +159,7 @@ class Alerting:
                     await slices.breathe()
                 # Before all Checks are known, all rules look as if nobody wanted them.
                 await self.known()
-                group.create_task(self._watch(lookout, scribe, scraping))
+                group.create_task(self._watch(owner, lookout, scribe, scraping))
                 for _ in range(CONCURRENCY):
                     group.create_task(self._work(queue, scribe))
         finally:
@@ -165,12 +172,12 @@ class Alerting:
 
     # Looking
 
-    async def _watch(self, lookout: Lookout, scribe: Scribe, scraping: Scraping) -> None:
+    async def _watch(self, owner: Owner, lookout: Lookout, scribe: Scribe, scraping: Scraping) -> None:
         """Look at what there is, for ever."""
         failures = 0
         while True:
             try:
-                failure = await self._look(lookout, scribe, scraping)
+                failure = await self._look(owner, lookout, scribe, scraping)
             except Exception:  # noqa: BLE001 - logged with its traceback
                 # A defect: Checks are probed and judged all the same.
                 self.metrics.reconcile_errors.inc()
@@ -183,8 +190,14 @@ class Alerting:
                 self._log.warning("looking after alert rules failed", seconds=round(delay, 1), error=failure)
             await asyncio.sleep(delay)
 
-    async def _look(self, lookout: Lookout, scribe: Scribe, scraping: Scraping) -> str:
+    async def _look(self, owner: Owner, lookout: Lookout, scribe: Scribe, scraping: Scraping) -> str:
         """Look once; return what kept us from it, in words."""
+        # First, since nothing is written before there was a look at what is there.
+        try:
+            if await owner.look():
+                self._touch_all()
+        except ClusterError as error:
+            return str(error)
         seen, failure = await lookout.look()
         self._heed(seen, lookout, scribe)
         failure = await scraping.tend() or failure
@@ -197,9 +210,7 @@ class Alerting:
         """Have looked at what is not as it was left."""
         if seen.access_changed:
             self._log_access(lookout)
-            for namespace, rules in self._namespaces.items():
-                rules.touch_all()
-                self._touch(namespace)
+            self._touch_all()
         for resource, name in seen.changed:
             if resource not in MONITORS:
                 for shard in self._namespace(name.namespace).holding(resource, name):
@@ -280,6 +291,11 @@ class Alerting:
 
     def _namespace(self, name: str) -> NamespaceRules:
         return self._namespaces.setdefault(name, NamespaceRules())
+
+    def _touch_all(self) -> None:
+        for namespace, rules in self._namespaces.items():
+            rules.touch_all()
+            self._touch(namespace)
 
     def _touch(self, namespace: str) -> None:
         if self._queue is not None:

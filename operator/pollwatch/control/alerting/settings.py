@@ -32,6 +32,8 @@ class AlertSettings:
     """Labels of the Grafanas that get rules; empty: all that grafana-operator knows."""
     grafana_datasource: str = "prometheus"
     """Uid of the data source, in Grafana, with the series of Pollwatch."""
+    owner: str | None = None
+    """The ClusterRole with which all objects that are written go; `None`: they stay."""
     look_period: float = LOOK_PERIOD
     """Seconds between looks at whether what was written is still so."""
 

@@ -7,19 +7,16 @@ by hand (`kubectl scale`) stays until the installation says something else.
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 
 from pollwatch.control.cluster import PROBE_POOLS, Cluster, ClusterError, RefusedError, Resource
+from pollwatch.control.owner import owner_reference
 from pollwatch.control.settings import InstalledPool
 from pollwatch.control.work_queue import backoff
-
-CLUSTER_ROLES = Resource(
-    kind="ClusterRole", group="rbac.authorization.k8s.io", version="v1", plural="clusterroles"
-)
 
 INSTALLED_DIGEST = "pollwatch.dev/installed-digest"
 """Annotation with the digest of what was applied: a pool without it is somebody else's."""
@@ -86,21 +83,11 @@ class DefaultPool:
     async def _wanted(self) -> dict[str, Any]:
         metadata = {**self._installed.document["metadata"]}
         if self._installed.owner is not None:
-            metadata["ownerReferences"] = [await self._owner(self._installed.owner)]
+            metadata["ownerReferences"] = [await owner_reference(self._cluster, self._installed.owner)]
         document = {**self._installed.document, "metadata": metadata}
         digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
         metadata["annotations"] = {**(metadata.get("annotations") or {}), INSTALLED_DIGEST: digest}
         return document
-
-    async def _owner(self, name: str) -> Mapping[str, str]:
-        """Refer to the ClusterRole with which the pool goes: one of another uid is another installation's."""
-        role = await self._cluster.get(CLUSTER_ROLES, None, name)
-        return {
-            "apiVersion": CLUSTER_ROLES.api_version,
-            "kind": CLUSTER_ROLES.kind,
-            "name": name,
-            "uid": role["metadata"]["uid"],
-        }
 
     async def _find(self, resource: Resource, name: str) -> dict[str, Any] | None:
         try:
