@@ -52,6 +52,7 @@ class Verdicts:
         self.admissions: dict[CheckKey, Admission] = {}
         self.pools: dict[CheckKey, tuple[tuple[str, ...], int]] = {}
         self.rates: dict[CheckKey, float | None] = {}
+        self.starting: dict[CheckKey, frozenset[str]] = {}
 
     def decided(
         self,
@@ -63,7 +64,9 @@ class Verdicts:
         pools: tuple[str, ...],
         quorum: int = 1,
         rate: float | None = None,
+        starting: frozenset[str] = frozenset(),
     ) -> None:
+        self.starting[key] = starting
         self.admissions[key] = admission
         self.pools[key] = pools, quorum
         self.rates[key] = rate
@@ -249,14 +252,27 @@ def test_a_pool_without_a_ready_worker_is_told_and_its_checks_stay_planned() -> 
         bench.pool("east")
         bench.check(pool="east")
         await asyncio.sleep(1)
-        bench.pools.set_idle("east", idle=True)
+        bench.pools.set_readiness("east", idle=True, starting=False)
         await asyncio.sleep(1)
         assert bench.admission().ready is ReadyReason.POOL_NOT_READY
         assert "no worker of ProbePool east is ready" in bench.admission().ready_message
         assert bench.planned() == {"east": ["front-page"]}
-        bench.pools.set_idle("east", idle=False)
+        bench.pools.set_readiness("east", idle=False, starting=False)
         await asyncio.sleep(1)
         assert bench.admission().ready is ReadyReason.PROBING
+
+    play(steps)
+
+
+def test_that_a_pool_is_coming_up_no_longer_is_told_of_its_checks() -> None:
+    async def steps(bench: Bench) -> None:
+        bench.pool("east")
+        bench.check(pool="east")
+        await asyncio.sleep(1)
+        assert bench.said.starting[KEY] == {"east"}
+        bench.pools.set_readiness("east", idle=False, starting=False)
+        await asyncio.sleep(1)
+        assert bench.said.starting[KEY] == frozenset()
 
     play(steps)
 
@@ -265,7 +281,7 @@ def test_of_several_pools_one_that_is_ready_is_enough_and_the_others_are_named()
     async def steps(bench: Bench) -> None:
         bench.pool("east")
         bench.pool("west")
-        bench.pools.set_idle("west", idle=True)
+        bench.pools.set_readiness("west", idle=True, starting=False)
         bench.check(pools=["east", "west"])
         await asyncio.sleep(1)
         assert bench.admission().ready is ReadyReason.PROBING

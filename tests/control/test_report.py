@@ -30,6 +30,7 @@ UP, DEGRADED, DOWN, UNKNOWN = Verdict.UP, Verdict.DEGRADED, Verdict.DOWN, Verdic
 KEY = CheckKey("public-sites", "front-page")
 PLAN = make_check("front-page")
 UID = "uid-of-front-page"
+EAST = frozenset({"east"})
 EXPECTED = PLAN.period + PLAN.timeout + GRACE
 
 SUSPENDED = replace(ACCEPTED, ready=ReadyReason.SUSPENDED)
@@ -71,7 +72,12 @@ class Operator:
     """The parts of an operator that report, without their tasks."""
 
     def __init__(
-        self, kubernetes: Kubernetes, *, pools: tuple[str, ...] = ("east",), quorum: int = 1
+        self,
+        kubernetes: Kubernetes,
+        *,
+        pools: tuple[str, ...] = ("east",),
+        quorum: int = 1,
+        starting: frozenset[str] = frozenset(),
     ) -> None:
         self.kubernetes = kubernetes
         self.clock = kubernetes.clock
@@ -92,6 +98,7 @@ class Operator:
         )
         self.pools, self.quorum = pools, quorum
         self.rate: float | None = None
+        self.starting: frozenset[str] = starting
         self._watch()
         self.decide()
         self.reporter.begin()
@@ -104,7 +111,16 @@ class Operator:
     def decide(self, admission: Admission = ACCEPTED, *, anew: bool = True) -> None:
         plan = PLAN if anew and admission.planned else None
         pools = self.pools if admission.planned else ()
-        self.reporter.decided(KEY, UID, admission, plan, pools=pools, quorum=self.quorum, rate=self.rate)
+        self.reporter.decided(
+            KEY,
+            UID,
+            admission,
+            plan,
+            pools=pools,
+            quorum=self.quorum,
+            rate=self.rate,
+            starting=self.starting,
+        )
 
     async def find(self, *found: Found) -> None:
         self.data_plane.waiting += found
@@ -357,6 +373,67 @@ async def test_a_check_whose_pool_has_no_worker_keeps_its_verdict_for_a_while_on
     assert operator.status.verdict is UNKNOWN
 
 
+async def test_a_check_keeps_verdict_and_time_while_its_pool_comes_up_and_finds_the_same(
+    kubernetes: Kubernetes,
+) -> None:
+    now = kubernetes.clock.time()
+    await Operator(kubernetes, pools=("embedded",)).find(one(UP, now, pool="embedded"))
+    operator = Operator(kubernetes, starting=EAST)
+    operator.pass_time(3 * EXPECTED)
+    operator.decide(IDLE, anew=False)
+    operator.pass_time(3 * EXPECTED)
+    assert operator.status.standing == (UP, rfc3339_micro(now))
+    assert operator.status.conditions[1].reason == "PoolNotReady"
+    operator.starting = frozenset()
+    operator.decide(anew=False)
+    operator.pass_time(EXPECTED - 1)
+    await operator.find(one(UP, kubernetes.clock.time()))
+    operator.pass_time(EXPECTED)
+    assert operator.status.standing == (UP, rfc3339_micro(now))
+    assert kubernetes.told == []
+
+
+async def test_what_a_pool_that_has_come_up_finds_otherwise_is_one_turn(kubernetes: Kubernetes) -> None:
+    await Operator(kubernetes).find(one(UP, kubernetes.clock.time()))
+    operator = Operator(kubernetes, starting=EAST)
+    operator.pass_time(3 * EXPECTED)
+    found_at = kubernetes.clock.time()
+    await operator.find(one(DOWN, found_at))
+    assert operator.status.standing == (DOWN, rfc3339_micro(found_at))
+    assert kubernetes.told == ["Down"]
+
+
+@pytest.mark.parametrize("admission", [ACCEPTED, IDLE], ids=["its worker is silent", "it has no worker"])
+async def test_a_pool_that_does_not_come_up_in_time_leaves_its_checks_unknown(
+    kubernetes: Kubernetes, admission: Admission
+) -> None:
+    await Operator(kubernetes).find(one(UP, kubernetes.clock.time()))
+    operator = Operator(kubernetes, starting=EAST)
+    operator.starting = frozenset()
+    operator.decide(admission, anew=False)
+    operator.pass_time(EXPECTED - 1)
+    assert operator.status.verdict is UP
+    operator.pass_time(2)
+    assert operator.status.verdict is UNKNOWN
+
+
+async def test_a_pool_of_which_something_was_heard_is_not_coming_up(kubernetes: Kubernetes) -> None:
+    operator = Operator(kubernetes, starting=EAST)
+    now = kubernetes.clock.time()
+    await operator.find(one(UP, now))
+    await operator.find(one(UNKNOWN, now + 1))
+    operator.pass_time(EXPECTED + 1)
+    assert operator.status.verdict is UNKNOWN
+
+
+async def test_a_check_that_is_new_gets_a_status_although_its_pool_is_coming_up(
+    kubernetes: Kubernetes,
+) -> None:
+    operator = Operator(kubernetes, starting=EAST)
+    operator.pass_time(EXPECTED + 1)
+    assert (operator.status.verdict, operator.writes) == (UNKNOWN, 1)
+
+
 async def test_a_check_that_leaves_the_plan_for_a_moment_is_the_same_to_its_worker(
     kubernetes: Kubernetes,
 ) -> None:
@@ -434,6 +511,15 @@ async def test_with_several_pools_the_verdict_is_over_locations(kubernetes: Kube
         ("east", UP, rfc3339_micro(now + 3)),
         ("west", UP, rfc3339_micro(now + 4)),
     ]
+
+
+async def test_pools_that_find_what_one_found_before_keep_the_time_of_that(kubernetes: Kubernetes) -> None:
+    now = kubernetes.clock.time()
+    await Operator(kubernetes).find(one(DOWN, now))
+    operator = Operator(kubernetes, pools=("east", "west"), quorum=2)
+    await operator.find(one(DOWN, now + 60), one(DOWN, now + 60, pool="west"))
+    assert operator.status.standing == (DOWN, rfc3339_micro(now))
+    assert kubernetes.told == ["Down"]
 
 
 async def test_a_pool_that_stays_silent_does_not_keep_the_others_from_having_a_say(

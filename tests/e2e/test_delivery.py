@@ -228,18 +228,7 @@ def test_an_upgrade_and_a_rollback_of_the_operator_leave_no_server_unasked_for_m
 
 
 @pytest.mark.usefixtures("_steady")
-@pytest.mark.parametrize(
-    "mode",
-    [
-        "embedded",
-        pytest.param(
-            "pools",
-            marks=pytest.mark.xfail(
-                reason="lastTransitionTime is set anew, without a transition", strict=True
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("mode", ["embedded", "pools"])
 def test_another_mode_loses_no_status(node: OneNode, site: Site, terminal: Terminal, mode: str) -> None:
     known = status_of(node, NAMESPACE, STEADY)
 

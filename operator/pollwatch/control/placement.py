@@ -18,6 +18,8 @@ class Placed:
     """At least one, in the order in which the Check names them."""
     idle: tuple[str, ...] = ()
     """Names of those without any worker that is ready."""
+    starting: frozenset[str] = frozenset()
+    """Names of those that are coming up: none of their workers can have said anything yet."""
     problems: tuple[Problem, ...] = ()
     """Why it is not probed in the others that it names."""
 

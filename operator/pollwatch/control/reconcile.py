@@ -194,6 +194,7 @@ class Reconciler:
             pools=placed.names,
             quorum=check.spec.needed_for_down,
             rate=min(self._plans.rates(key).values(), default=None),
+            starting=placed.starting,
         )
 
     def _probing(self, key: CheckKey, check: Check, placed: Placed) -> tuple[ReadyReason, str]:

@@ -8,7 +8,7 @@ from pollwatch.control.conditions import rfc3339_micro
 from pollwatch.control.locations import Location, location_of
 from pollwatch.control.status import CheckStatus, Standing, has_verdict
 from pollwatch.plan.states import CheckState, Verdict
-from pollwatch.verdict.locations import Turn, changes
+from pollwatch.verdict.locations import Turn, changes, combine_locations
 
 
 class VerdictTurn(NamedTuple):
@@ -105,15 +105,23 @@ class Record:
         waiting, self._waiting = self._waiting, []
         states = dict(waiting)
         held = {pool: known.verdict for pool, known in self._told.items()}
+        known_before = any(told.since for told in self._told.values())
         self._told = dict(self._known)
+        found = combine_locations([known.verdict for known in self._known.values()], quorum=quorum)
+        if not known_before and found is self.standing.verdict:
+            # Pools that are all new to the Check: together they find what stands already.
+            self.judged = self.judged or bool(waiting)
+            return
         for change in changes(held, states, quorum=quorum):
             state = states[change.turn]
             since = rfc3339_micro(change.turn.since)
             before, judged = self.standing.verdict, self.judged
+            # What Kubernetes held of the whole may differ from what its pools added up to.
+            if before is change.after:
+                self.judged = True
+                continue
             self.stand(Standing(change.after, since), judged=True)
-            # What Kubernetes held of the whole may differ from what its pools add up to.
-            if before is not change.after:
-                yield VerdictTurn(before, change.after, since, change.turn.pool, state, judged)
+            yield VerdictTurn(before, change.after, since, change.turn.pool, state, judged)
 
     def stand(self, standing: Standing, *, judged: bool) -> None:
         """Take in the verdict over all pools."""

@@ -6,6 +6,7 @@ holds and what the feeds replay, by this process or by the next leader, with the
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ class _Decided:
     """As it was compiled; `None`: not known yet."""
     rate: float | None
     """Probes a second that the slowest of its pools holds it to; `None`: as many as the period asks for."""
+    starting: frozenset[str]
+    """Those of its pools that are coming up."""
     unplanned_since: float | None
     """Monotonic seconds; `None`: it is in the Plan."""
 
@@ -68,6 +71,13 @@ class _Decided:
             return UNPLANNED
         interval = self.plan.period if self.rate is None else max(self.plan.period, 1.0 / self.rate)
         return interval + self.plan.timeout + GRACE
+
+    def patience(self, pool: str) -> float:
+        """Seconds that a verdict which is held outlives the silence of a pool.
+
+        No end is known while the pool is coming up: it is told when that is over, one way or the other.
+        """
+        return math.inf if pool in self.starting else self.expected
 
 
 class Reporter:
@@ -118,7 +128,11 @@ class Reporter:
         now = self._clock.monotonic()
         for key, decided in self._decided.items():
             if decided.admission.planned:
-                self._patience[key] = dict.fromkeys(decided.pools, now + decided.expected)
+                is_new = key not in self._store.checks or self._store.checks[key].status is None
+                self._patience[key] = {
+                    pool: now + (decided.expected if is_new else decided.patience(pool))
+                    for pool in decided.pools
+                }
             self._offer(key)
 
     def decided(
@@ -131,6 +145,7 @@ class Reporter:
         pools: tuple[str, ...],
         quorum: int = 1,
         rate: float | None = None,
+        starting: frozenset[str] = frozenset(),
     ) -> None:
         """Take in what became of a Check.
 
@@ -142,6 +157,7 @@ class Reporter:
             pools: where it is probed from; empty when it is not in the Plan.
             quorum: from how many of them it has to be Down to be it.
             rate: probes a second, where the slowest of its pools holds it to fewer than its period asks for.
+            starting: those of its pools that are coming up: what is held of it stands until they are there.
         """
         before = self._decided.get(key)
         if before is not None and before.uid != uid:
@@ -161,6 +177,7 @@ class Reporter:
             quorum=quorum,
             plan=plan or (before.plan if before is not None else None),
             rate=rate,
+            starting=starting,
             unplanned_since=unplanned_since,
         )
         if admission.planned:
@@ -376,8 +393,9 @@ class Reporter:
         # The data plane's verdict stands until a sample under the new plan says otherwise.
         for pool in decided.pools:
             silent = record is None or record.location(pool) is None
-            if (silent and anew) or (idle and not self._is_waiting(key, pool)):
-                self._wait(key, pool, FIRST_VERDICT if held is None else decided.expected)
+            has_come_up = self._patience.get(key, {}).get(pool) == math.inf
+            if (silent and (anew or has_come_up)) or (idle and not self._is_waiting(key, pool)):
+                self._wait(key, pool, FIRST_VERDICT if held is None else decided.patience(pool))
 
     def _drop_found(self, key: CheckKey) -> None:
         self._records.pop(key, None)

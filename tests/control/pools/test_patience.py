@@ -12,9 +12,10 @@ from pollwatch.control.pools.apply import Applier
 from pollwatch.control.pools.crew import Crew
 from pollwatch.control.pools.delivery import Delivery
 from pollwatch.control.pools.events import PoolEvents
-from pollwatch.control.pools.fleet import IDLE_AFTER, Fleet
+from pollwatch.control.pools.fleet import Fleet
 from pollwatch.control.pools.names import labels
 from pollwatch.control.pools.owned import PODS, OwnedObjects
+from pollwatch.control.pools.readiness import IDLE_AFTER
 from pollwatch.control.pools.registry import Pools
 from pollwatch.control.pools.services import Services
 from pollwatch.control.pools.shards import Shards

@@ -183,10 +183,10 @@ def test_a_pool_without_any_ready_worker_is_idle_and_its_checks_are_told(bench: 
     both = check(pools=["east", "west"])
     bench.pools.place(both)
     bench.anew()
-    bench.pools.set_idle("east", idle=True)
+    bench.pools.set_readiness("east", idle=True, starting=False)
     assert bench.anew() == [both.key]
     assert bench.pools.place(both).idle == ("east",)
-    bench.pools.set_idle("east", idle=True)
+    bench.pools.set_readiness("east", idle=True, starting=False)
     assert bench.anew() == []
 
 
@@ -260,7 +260,7 @@ def test_names_of_namespaces_and_pools_that_come_and_go_are_not_kept(bench: Benc
         bench.namespaces.seen(namespace_document(f"build-{number}"))
         bench.namespaces.gone(ObjectName("", f"build-{number}"), uid=f"build-{number}")
         bench.pools.seen(pool_document(f"build-{number}"))
-        bench.pools.set_idle(f"build-{number}", idle=True)
+        bench.pools.set_readiness(f"build-{number}", idle=True, starting=False)
         bench.pools.gone(ObjectName("", f"build-{number}"), uid=f"u-build-{number}")
     assert not bench.pools._users
     assert not bench.pools._of_namespace

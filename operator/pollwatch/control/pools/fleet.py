@@ -20,8 +20,8 @@ from pollwatch.control.pools.apply import Applier
 from pollwatch.control.pools.crew import Crew
 from pollwatch.control.pools.delivery import Delivery
 from pollwatch.control.pools.events import PoolEvents
-from pollwatch.control.pools.owned import PODS, SECRETS, WORKLOADS, OwnedObjects
-from pollwatch.control.pools.pods import read_pod
+from pollwatch.control.pools.owned import SECRETS, WORKLOADS, OwnedObjects
+from pollwatch.control.pools.readiness import Readiness
 from pollwatch.control.pools.registry import Pools
 from pollwatch.control.pools.services import Services
 from pollwatch.control.pools.shards import Shards
@@ -30,12 +30,6 @@ from pollwatch.plan.clock import Clock
 
 TICK = 10.0
 """Seconds between looks at everything: what drifted, what did not run for long, what is overloaded."""
-
-IDLE_AFTER = 15.0
-"""Seconds without any worker that is ready until the Checks of a pool are told so."""
-
-LOOK = 2.0
-"""Seconds between looks at whether pools have a worker that is ready."""
 
 ADDRESSES_EVERY = 300.0
 """Seconds between looks at where the API server is."""
@@ -83,8 +77,7 @@ class Fleet:
         self._changed = asyncio.Event()
         self._moved: set[str] = set()
         """Pools of which something changed since the leader looked last."""
-        self._ready_at: dict[str, float] = {}
-        """When a worker of a pool was seen ready last, monotonic seconds."""
+        self._readiness = Readiness(pools, owned, metrics=metrics, clock=clock)
         self._log = structlog.get_logger("pollwatch.pools")
         pools.subscribe(self._stir)
         owned.subscribe(self._stir)
@@ -116,7 +109,7 @@ class Fleet:
         """Keep what Checks are compiled by: where the API server is, and which pools have workers."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_addresses())
-            group.create_task(self._follow_readiness())
+            group.create_task(self._readiness.follow())
 
     async def _follow_addresses(self) -> None:
         failures = 0
@@ -131,27 +124,6 @@ class Fleet:
                 self._log.warning("reading where the API server is failed", error=str(error))
             delay = backoff(failures, jitter=self._random()) if failures else ADDRESSES_EVERY
             await asyncio.sleep(delay)
-
-    async def _follow_readiness(self) -> None:
-        await self._owned.listed.wait()
-        while True:
-            self._look_for_ready_workers()
-            await asyncio.sleep(LOOK)
-
-    def _look_for_ready_workers(self) -> None:
-        now = self._clock.monotonic()
-        for held in self._owned[PODS]:
-            try:
-                if read_pod(held.document).ready:
-                    self._ready_at[held.pool] = now
-            except Exception:  # noqa: BLE001 - logged with its traceback
-                # A defect, but one Pod's: nothing is known of it, and the others are looked at.
-                self._metrics.reconcile_errors.inc()
-                self._log.exception("reading a Pod failed", pool=held.pool, pod=held.name)
-        for name in self._pools.names():
-            # A pool that is new is given the same time.
-            born = now - max(0.0, self._clock.time() - self._pools.made_at(name))
-            self._pools.set_idle(name, idle=now - max(born, self._ready_at.get(name, born)) > IDLE_AFTER)
 
     # For the leader
 

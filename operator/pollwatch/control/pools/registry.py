@@ -40,6 +40,8 @@ class HeldPool:
     """What its Checks are compiled with."""
     idle: bool = False
     """Whether none of its workers is ready."""
+    starting: bool = True
+    """Whether it is coming up; so is one that nobody has looked at yet."""
 
 
 class Pools:
@@ -94,11 +96,17 @@ class Pools:
         held = self._pools.get(name)
         return held is not None and any(_admits(held, labels) for labels in self._tenants.all_labels())
 
-    def set_idle(self, name: str, *, idle: bool) -> None:
-        """Say whether a pool has no worker that is ready."""
+    def set_readiness(self, name: str, *, idle: bool, starting: bool) -> None:
+        """Say how the workers of a pool are.
+
+        Args:
+            name: the pool.
+            idle: whether none of them is ready.
+            starting: whether they are being brought up, and none was ready yet.
+        """
         held = self._pools.get(name)
-        if held is not None and held.idle != idle:
-            held.idle = idle
+        if held is not None and (held.idle, held.starting) != (idle, starting):
+            held.idle, held.starting = idle, starting
             self._recompile_users(name)
 
     def set_cluster_addresses(self, addresses: Iterable[str]) -> None:
@@ -152,6 +160,7 @@ class Pools:
         return Placed(
             pools=tuple(found),
             idle=tuple(pool.name for pool in found if self._pools[pool.name].idle),
+            starting=frozenset(pool.name for pool in found if self._pools[pool.name].starting),
             problems=tuple(problems),
         )
 
