@@ -426,6 +426,18 @@ async def test_a_pool_of_which_something_was_heard_is_not_coming_up(kubernetes: 
     assert operator.status.verdict is UNKNOWN
 
 
+async def test_a_worker_that_was_heard_before_it_was_ready_and_is_gone_leaves_its_checks_unknown(
+    kubernetes: Kubernetes,
+) -> None:
+    operator = Operator(kubernetes, starting=EAST)
+    await operator.find(one(UP, kubernetes.clock.time()))
+    operator.decide(IDLE, anew=False)
+    operator.starting = frozenset()
+    operator.decide(IDLE, anew=False)
+    operator.pass_time(EXPECTED + 1)
+    assert operator.status.verdict is UNKNOWN
+
+
 async def test_a_check_that_is_new_gets_a_status_although_its_pool_is_coming_up(
     kubernetes: Kubernetes,
 ) -> None:

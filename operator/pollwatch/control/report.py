@@ -7,7 +7,7 @@ holds and what the feeds replay, by this process or by the next leader, with the
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from pollwatch.control.alerting.outcomes import NO_ALERTS, Alerts, Silence
 from pollwatch.control.data_plane import DataPlane, Found
 from pollwatch.control.locations import Location
 from pollwatch.control.news import News, admission_news, alerts_news, known_news, silence_news, turn_news
+from pollwatch.control.patience import Patience
 from pollwatch.control.record import Record, VerdictTurn
 from pollwatch.control.status import Admission, desired_status, has_verdict
 from pollwatch.control.store import HeldCheck, Store
@@ -114,8 +115,7 @@ class Reporter:
         self._clock = clock
         self._decided: dict[CheckKey, _Decided] = {}
         self._records: dict[CheckKey, Record] = {}
-        self._patience: dict[CheckKey, dict[str, float]] = {}
-        """By Check and pool: until when (monotonic) it may keep the verdict that it has from there."""
+        self._patience = Patience()
         self._settling: dict[CheckKey, float] = {}
         """Until when (monotonic) a Check of several pools waits for all of them."""
         self._log = structlog.get_logger("pollwatch.report")
@@ -129,10 +129,9 @@ class Reporter:
         for key, decided in self._decided.items():
             if decided.admission.planned:
                 is_new = key not in self._store.checks or self._store.checks[key].status is None
-                self._patience[key] = {
-                    pool: now + (decided.expected if is_new else decided.patience(pool))
-                    for pool in decided.pools
-                }
+                for pool in decided.pools:
+                    seconds = decided.expected if is_new else decided.patience(pool)
+                    self._patience.wait(key, pool, until=now + seconds)
             self._offer(key)
 
     def decided(
@@ -183,7 +182,7 @@ class Reporter:
         if admission.planned:
             self._wait_for_verdicts(key, self._decided[key], anew=plan is not None)
         else:
-            self._patience.pop(key, None)
+            self._patience.forget(key)
         self._offer(key)
 
     def forget(self, key: CheckKey) -> None:
@@ -267,29 +266,18 @@ class Reporter:
         for key in [key for key, until in self._settling.items() if until <= now]:
             with self._isolated(key):
                 self._settle(key)
-        for key in [key for key, waits in self._patience.items() if min(waits.values()) <= now]:
+        for key, pools in self._patience.over(now):
             with self._isolated(key):
-                self._give_up(key, now)
+                self._give_up(key, pools)
 
-    def _give_up(self, key: CheckKey, now: float) -> None:
+    def _give_up(self, key: CheckKey, pools: Sequence[str]) -> None:
         """Wait no longer for pools whose time is over."""
-        waits, record = self._patience[key], self._records.get(key)
-        for pool in [pool for pool, until in waits.items() if until <= now]:
-            self._wait_no_longer(key, pool)
+        record = self._records.get(key)
+        for pool in pools:
+            self._patience.end(key, pool)
             if record is not None:
                 record.give_up(pool, now=self._clock.time())
         self._offer(key)
-
-    def _wait(self, key: CheckKey, pool: str, seconds: float) -> None:
-        self._patience.setdefault(key, {})[pool] = self._clock.monotonic() + seconds
-
-    def _wait_no_longer(self, key: CheckKey, pool: str) -> None:
-        waits = self._patience.get(key, {})
-        if waits.pop(pool, None) is not None and not waits:
-            del self._patience[key]
-
-    def _is_waiting(self, key: CheckKey, pool: str) -> bool:
-        return pool in self._patience.get(key, ())
 
     async def _take(self, slices: Slices) -> None:
         while True:
@@ -320,15 +308,15 @@ class Reporter:
         if not has_verdict(state):
             # Nobody vouches any more for what was found before: the worker was started anew, say.
             known = self._records.get(key)
-            if known is not None and pool in known.states and not self._is_waiting(key, pool):
-                self._wait(key, pool, decided.expected)
+            if known is not None and pool in known.states and pool not in self._patience.of_check(key):
+                self._patience.wait(key, pool, until=self._clock.monotonic() + decided.expected)
             return
         record = self._record(key, decided)
         if not record.note(pool, state, history=found.history):
             self._repeat_known(state, record, decided)
         if found.history:
             return
-        self._wait_no_longer(key, pool)
+        self._patience.end(key, pool)
         if key not in self._settling or record.states.keys() >= set(decided.pools):
             self._settle(key)
 
@@ -372,7 +360,7 @@ class Reporter:
         """Give what is known in each pool; `None` while nothing is, and something may still come."""
         record = self._records.get(key)
         seen = [record.location(pool) if record is not None else None for pool in decided.pools]
-        waits = [self._is_waiting(key, pool) for pool in decided.pools]
+        waits = [pool in self._patience.of_check(key) for pool in decided.pools]
         if any(waits) and not any(seen):
             return None
         held = {one.pool: one for one in check.status.locations} if check.status is not None else {}
@@ -386,21 +374,22 @@ class Reporter:
         record = self._records.get(key)
         if record is not None:
             record.move_to(decided.pools)
-        for pool in self._patience.get(key, {}).keys() - set(decided.pools):
-            self._wait_no_longer(key, pool)
-        idle = not decided.admission.probed
+        self._patience.move_to(key, decided.pools)
+        idle, now = not decided.admission.probed, self._clock.monotonic()
         held = self._store.checks[key].status
         # The data plane's verdict stands until a sample under the new plan says otherwise.
         for pool in decided.pools:
             silent = record is None or record.location(pool) is None
-            has_come_up = self._patience.get(key, {}).get(pool) == math.inf
-            if (silent and (anew or has_come_up)) or (idle and not self._is_waiting(key, pool)):
-                self._wait(key, pool, FIRST_VERDICT if held is None else decided.patience(pool))
+            has_come_up = self._patience.is_endless(key, pool) and pool not in decided.starting
+            is_waiting = pool in self._patience.of_check(key)
+            if has_come_up or (silent and anew) or (idle and not is_waiting):
+                seconds = decided.patience(pool) if silent else decided.expected
+                self._patience.wait(key, pool, until=now + (FIRST_VERDICT if held is None else seconds))
 
     def _drop_found(self, key: CheckKey) -> None:
         self._records.pop(key, None)
         self._settling.pop(key, None)
-        self._patience.pop(key, None)
+        self._patience.forget(key)
 
     def _log_turn(
         self, key: CheckKey, before: Verdict, after: Verdict, turn: VerdictTurn | None = None
