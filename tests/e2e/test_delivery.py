@@ -251,9 +251,13 @@ def test_an_uninstall_leaves_checks_and_their_definitions(
 
 
 @pytest.mark.usefixtures("_steady")
-@pytest.mark.xfail(reason="the objects with rules have no owner that Helm removes", strict=True)
 def test_alert_rules_of_checks_go_with_the_operator_that_wrote_them(node: OneNode) -> None:
-    assert not [each for each in objects_of(node) if each.endswith(f" {NAMESPACE}/pollwatch-checks")]
+    wait_until(
+        lambda: not [each for each in objects_of(node) if each.endswith(f" {NAMESPACE}/pollwatch-checks")],
+        what="the objects with rules to go",
+        within_seconds=180,
+        every_seconds=2,
+    )
 
 
 @pytest.mark.usefixtures("_steady")
