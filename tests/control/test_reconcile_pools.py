@@ -264,10 +264,11 @@ def test_a_pool_without_a_ready_worker_is_told_and_its_checks_stay_planned() -> 
     play(steps)
 
 
-def test_that_a_pool_is_coming_up_no_longer_is_told_of_its_checks() -> None:
+def test_that_a_pool_is_coming_up_and_that_it_has_is_told_of_its_checks() -> None:
     async def steps(bench: Bench) -> None:
         bench.pool("east")
         bench.check(pool="east")
+        bench.pools.set_readiness("east", idle=False, starting=True)
         await asyncio.sleep(1)
         assert bench.said.starting[KEY] == {"east"}
         bench.pools.set_readiness("east", idle=False, starting=False)

@@ -378,7 +378,10 @@ async def test_a_check_keeps_verdict_and_time_while_its_pool_comes_up_and_finds_
 ) -> None:
     now = kubernetes.clock.time()
     await Operator(kubernetes, pools=("embedded",)).find(one(UP, now, pool="embedded"))
-    operator = Operator(kubernetes, starting=EAST)
+    operator = Operator(kubernetes)
+    operator.pass_time(2)
+    operator.starting = EAST
+    operator.decide(anew=False)
     operator.pass_time(3 * EXPECTED)
     operator.decide(IDLE, anew=False)
     operator.pass_time(3 * EXPECTED)

@@ -380,10 +380,12 @@ class Reporter:
         # The data plane's verdict stands until a sample under the new plan says otherwise.
         for pool in decided.pools:
             silent = record is None or record.location(pool) is None
-            has_come_up = self._patience.is_endless(key, pool) and pool not in decided.starting
             is_waiting = pool in self._patience.of_check(key)
-            if has_come_up or (silent and anew) or (idle and not is_waiting):
-                seconds = decided.patience(pool) if silent else decided.expected
+            is_endless = self._patience.is_endless(key, pool)
+            seconds = decided.patience(pool) if silent and held is not None else decided.expected
+            # It has begun to come up, or has come up.
+            turned = is_endless != math.isinf(seconds)
+            if turned or (silent and anew) or (idle and not is_waiting):
                 self._patience.wait(key, pool, until=now + (FIRST_VERDICT if held is None else seconds))
 
     def _drop_found(self, key: CheckKey) -> None:

@@ -40,8 +40,8 @@ class HeldPool:
     """What its Checks are compiled with."""
     idle: bool = False
     """Whether none of its workers is ready."""
-    starting: bool = True
-    """Whether it is coming up; so is one that nobody has looked at yet."""
+    starting: bool = False
+    """Whether it is coming up: its workers are being made, and none was ready yet."""
 
 
 class Pools:
