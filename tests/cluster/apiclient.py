@@ -166,10 +166,12 @@ class ApiClient:
         )
         response = self._http.send(request)
         for _ in range(_TRIES):
-            if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+            # One without a time is no matter of load: a disruption budget says no, too.
+            busy = response.status_code == HTTPStatus.TOO_MANY_REQUESTS and "Retry-After" in response.headers
+            if not busy:
                 break
             # "storage is (re)initializing", say, after a definition was applied: every client tries again.
-            time.sleep(float(response.headers.get("Retry-After", "1")))
+            time.sleep(float(response.headers["Retry-After"]))
             response = self._http.send(request)
         answer = response.json() if "json" in response.headers.get("Content-Type", "") else {}
         if response.is_error:
