@@ -42,12 +42,18 @@ class Step:
     expected: tuple[str, ...] = ()
 
     def shows(self, output: str) -> bool:
-        """Tell whether every expected line came, in this order.
+        """Tell whether every expected line came, each as often as it is expected.
 
-        Ages, addresses of IPv4 and the width of columns may differ; `…` stands for anything.
+        Ages, addresses of IPv4 and the width of columns may differ, and so may the order, which is
+        that of the addresses; `…` stands for anything.
         """
-        lines = iter(output.splitlines())
-        return all(any(pattern.fullmatch(line) for line in lines) for pattern in map(_pattern, self.expected))
+        left = output.splitlines()
+        for pattern in map(_pattern, self.expected):
+            found = next((line for line in left if pattern.fullmatch(line)), None)
+            if found is None:
+                return False
+            left.remove(found)
+        return True
 
 
 def steps(page: Path = PAGE) -> list[Step]:
