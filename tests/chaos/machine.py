@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from pathlib import Path
@@ -34,6 +35,8 @@ class Machine:
         self._thread = threading.Thread(target=self._watch, name="machine", daemon=True)
 
     def __enter__(self) -> Self:
+        # What older processes waited before counts for no moment of the block.
+        self._looks.append((-math.inf, dict(_waits())))
         self._thread.start()
         return self
 

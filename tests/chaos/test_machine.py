@@ -39,3 +39,23 @@ def test_a_process_that_sleeps_waits_for_nobody() -> None:
         begin = time.monotonic()
         subprocess.run(["/bin/sleep", "1"], check=True, timeout=60)
         assert machine.waited(begin, time.monotonic()) < (time.monotonic() - begin) / 2
+
+
+def test_what_a_process_waited_before_is_not_counted() -> None:
+    burn = f"{BURN}\nprint('done', flush=True)\ntime.sleep(60)"
+    older = [
+        subprocess.Popen([sys.executable, "-c", burn], stdout=subprocess.PIPE)
+        for _ in range(4 * (os.cpu_count() or 1))
+    ]
+    try:
+        for process in older:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"done\n"
+        with Machine() as machine:
+            begin = time.monotonic()
+            time.sleep(4 * SECONDS)
+            assert machine.waited(begin, time.monotonic()) < SECONDS
+    finally:
+        for process in older:
+            process.kill()
+            process.communicate()
