@@ -1,7 +1,7 @@
 """Whatever dies, and whenever: in the end every Check is probed on time and its status is true.
 
-`make test` plays three seeds with 100 Checks, `make chaos` twenty with 1,000. To see one again:
-`make chaos SEEDS=7`. What the machine kept processes waiting is measured, and not blamed on them.
+`make chaos` plays twenty seeds with 1,000 Checks. To see one again: `make chaos SEEDS=7`.
+What the machine kept processes waiting is measured, and not blamed on them.
 """
 
 from __future__ import annotations
