@@ -1,183 +1,35 @@
-"""What becomes of findings: one status, and one Event for each turn, whoever leads, whatever is replayed."""
+"""What becomes of findings: one status, and one Event for each turn."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from pollwatch.api.conditions import AcceptedReason, ReadyReason
 from pollwatch.control.conditions import rfc3339_micro
 from pollwatch.control.data_plane import Found
-from pollwatch.control.report import FIRST_VERDICT, GRACE, REPEATED, SETTLE, SUSPENSE, Reporter
-from pollwatch.control.status import Admission, CheckStatus
-from pollwatch.control.store import Store
-from pollwatch.plan.checks import CheckKey
-from pollwatch.plan.samples import Reason
-from pollwatch.plan.states import CheckState, Verdict
-from tests.control.documents import ACCEPTED, REJECTED, check_document
+from pollwatch.control.report import FIRST_VERDICT, SETTLE, SUSPENSE
+from pollwatch.control.status import Admission
+from tests.control.documents import ACCEPTED, REJECTED
+from tests.control.reporting import (
+    DEGRADED,
+    DOWN,
+    EAST,
+    EXPECTED,
+    KEY,
+    PLAN,
+    UNKNOWN,
+    UP,
+    Kubernetes,
+    Operator,
+    one,
+    page,
+    state,
+)
 from tests.support.clock import FakeClock
-from tests.support.plans import make_check
-
-if TYPE_CHECKING:
-    from pollwatch.control.news import News
-
-UP, DEGRADED, DOWN, UNKNOWN = Verdict.UP, Verdict.DEGRADED, Verdict.DOWN, Verdict.UNKNOWN
-
-KEY = CheckKey("public-sites", "front-page")
-PLAN = make_check("front-page")
-UID = "uid-of-front-page"
-EAST = frozenset({"east"})
-EXPECTED = PLAN.period + PLAN.timeout + GRACE
 
 SUSPENDED = replace(ACCEPTED, ready=ReadyReason.SUSPENDED)
 IDLE = replace(ACCEPTED, ready=ReadyReason.POOL_NOT_READY)
-
-
-class Findings:
-    """A data plane that has found what the test says."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Found] = []
-
-    def apply(self, changes: object) -> None:
-        """Nothing is probed."""
-
-    async def wait(self) -> None:
-        """Never asked."""
-
-    def take(self) -> Sequence[Found]:
-        taken, self.waiting = self.waiting, []
-        return taken
-
-
-class Kubernetes:
-    """What the API server holds: it outlives operators. Events of one name are one."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.clock = clock
-        self.status: CheckStatus | None = None
-        self.version = 1
-        self.events: dict[str, News] = {}
-
-    @property
-    def told(self) -> list[str]:
-        return [event.reason for event in sorted(self.events.values(), key=lambda one: one.since)]
-
-
-class Operator:
-    """The parts of an operator that report, without their tasks."""
-
-    def __init__(
-        self,
-        kubernetes: Kubernetes,
-        *,
-        pools: tuple[str, ...] = ("east",),
-        quorum: int = 1,
-        starting: frozenset[str] = frozenset(),
-    ) -> None:
-        self.kubernetes = kubernetes
-        self.clock = kubernetes.clock
-        self.data_plane = Findings()
-        self.store = Store()
-        self.posts = 0
-        self.writes = 0
-        self.away = False
-        """Whether the API server is."""
-        self._news: list[News] = []
-        self.reporter = Reporter(
-            store=self.store,
-            data_plane=self.data_plane,
-            offer=lambda _: None,
-            tell=self._news.append,
-            repeat=self._news.append,
-            clock=self.clock,
-        )
-        self.pools, self.quorum = pools, quorum
-        self.rate: float | None = None
-        self.starting: frozenset[str] = starting
-        self._watch()
-        self.decide()
-        self.reporter.begin()
-
-    def _watch(self) -> None:
-        held = self.kubernetes.status
-        document = held.document() if held is not None else None
-        self.store.observe_check(check_document(version=self.kubernetes.version, status=document))
-
-    def decide(self, admission: Admission = ACCEPTED, *, anew: bool = True) -> None:
-        plan = PLAN if anew and admission.planned else None
-        pools = self.pools if admission.planned else ()
-        self.reporter.decided(
-            KEY,
-            UID,
-            admission,
-            plan,
-            pools=pools,
-            quorum=self.quorum,
-            rate=self.rate,
-            starting=self.starting,
-        )
-
-    async def find(self, *found: Found) -> None:
-        self.data_plane.waiting += found
-        await self.reporter.catch_up()
-        self.work()
-
-    def work(self) -> None:
-        """Write and post what is due, if the API server is there."""
-        if self.away:
-            return
-        while (write := self.reporter.due(KEY)) is not None:
-            self.kubernetes.status = write.after
-            self.kubernetes.version += 1
-            self.writes += 1
-            self._watch()
-            self.reporter.written(KEY, write)
-        for news in self._news:
-            self.posts += 1
-            self.kubernetes.events.setdefault(news.name, news)
-        self._news.clear()
-
-    def pass_time(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-        self.reporter.sweep_once()
-        self.work()
-
-    @property
-    def status(self) -> CheckStatus:
-        assert self.kubernetes.status is not None
-        return self.kubernetes.status
-
-
-def state(verdict: Verdict, at: float, *, previous: Verdict = UNKNOWN, total: int = 1) -> CheckState:
-    failed = verdict in (DOWN, DEGRADED)
-    return CheckState(
-        key=KEY,
-        uid=UID,
-        generation=1,
-        verdict=verdict,
-        previous=previous,
-        since=at,
-        at=at,
-        total=total,
-        up=total if verdict is UP else 0,
-        reason=Reason.UNEXPECTED_STATUS if failed else None,
-        address="192.0.2.1" if failed else "",
-        evidence="status 500" if failed else "",
-    )
-
-
-def one(verdict: Verdict, at: float, *, pool: str = "east", previous: Verdict = UNKNOWN) -> Found:
-    return Found(pool=pool, state=state(verdict, at, previous=previous))
-
-
-def page(*states: CheckState, pool: str = "east") -> list[Found]:
-    """What a worker tells at once: all but the last state are history."""
-    return [Found(pool=pool, state=one, history=one is not states[-1]) for one in states]
 
 
 @pytest.fixture
@@ -226,70 +78,6 @@ async def test_turns_while_the_api_server_is_away_all_get_their_event_and_the_st
     assert (operator.status.verdict, operator.writes) == (DOWN, 2)
 
 
-async def test_a_leader_that_takes_over_tells_what_happened_meanwhile_and_nothing_twice(
-    kubernetes: Kubernetes,
-) -> None:
-    now = kubernetes.clock.time()
-    first = Operator(kubernetes)
-    seen = [state(UP, now), state(DOWN, now + 5, previous=UP)]
-    for found in seen:
-        await first.find(Found(pool="east", state=found))
-    assert kubernetes.told == ["Down"]
-    second = Operator(kubernetes)
-    missed = [state(UP, now + 8, previous=DOWN), state(DOWN, now + 9, previous=UP)]
-    await second.find(*page(*seen, *missed))
-    assert kubernetes.told == ["Down", "Up", "Down"]
-    assert second.status.last_transition_time == rfc3339_micro(now + 9)
-    third = Operator(kubernetes)
-    await third.find(*page(*seen, *missed))
-    third.pass_time(EXPECTED + 1)
-    assert kubernetes.told == ["Down", "Up", "Down"]
-    assert third.writes == 0
-
-
-async def test_an_event_that_was_lost_with_the_leader_is_told_by_the_next(kubernetes: Kubernetes) -> None:
-    now = kubernetes.clock.time()
-    first = Operator(kubernetes)
-    seen = [state(UP, now), state(DOWN, now + 5, previous=UP), state(UP, now + 6, previous=DOWN)]
-    await first.find(*page(*seen))
-    kubernetes.events.clear()
-    second = Operator(kubernetes)
-    await second.find(*page(*seen))
-    assert kubernetes.told == ["Down", "Up"]
-    kubernetes.events.clear()
-    kubernetes.clock.advance(REPEATED + 60)
-    third = Operator(kubernetes)
-    await third.find(*page(*seen))
-    # The API server forgets Events after an hour: what is old is not told again.
-    assert kubernetes.told == []
-
-
-async def test_a_turn_that_two_workers_saw_while_the_check_moved_is_told_once(
-    kubernetes: Kubernetes,
-) -> None:
-    operator, begin = Operator(kubernetes), kubernetes.clock.time()
-    await operator.find(one(UP, begin))
-    await operator.find(one(DOWN, begin + 5, previous=UP))
-    # The worker that has the Check now saw it a moment before the one that had it.
-    after = Operator(kubernetes)
-    await after.find(*page(state(UP, begin + 3), state(DOWN, begin + 4, previous=UP)))
-    assert kubernetes.told == ["Down"]
-
-
-async def test_an_operator_that_restarts_with_its_worker_changes_nothing(kubernetes: Kubernetes) -> None:
-    """Embedded, the feed dies with the operator: the first verdict of the next is no turn."""
-    now = kubernetes.clock.time()
-    await Operator(kubernetes).find(one(DOWN, now))
-    before = kubernetes.status
-    second = Operator(kubernetes)
-    second.work()
-    assert second.writes == 0
-    await second.find(one(DOWN, now + 30))
-    assert (second.writes, kubernetes.status, kubernetes.told) == (0, before, ["Down"])
-    await second.find(one(UP, now + 40, previous=DOWN))
-    assert kubernetes.told == ["Down", "Up"]
-
-
 async def test_a_check_that_a_pool_slows_has_as_much_more_time_before_it_is_unknown(
     kubernetes: Kubernetes,
 ) -> None:
@@ -320,20 +108,6 @@ async def test_a_worker_that_was_started_anew_has_a_little_time_before_its_check
     await operator.find(one(UNKNOWN, kubernetes.clock.time()))
     operator.pass_time(EXPECTED + 1)
     assert operator.status.verdict is UNKNOWN
-    assert kubernetes.told == ["Down", "Unknown"]
-
-
-async def test_the_end_of_a_silence_is_told_under_the_name_that_the_outage_had(
-    kubernetes: Kubernetes,
-) -> None:
-    operator = Operator(kubernetes)
-    now = kubernetes.clock.time()
-    await operator.find(one(DOWN, now))
-    await operator.find(one(UNKNOWN, now + 10))
-    operator.pass_time(EXPECTED + 1)
-    await operator.find(one(DOWN, now))
-    assert operator.status.verdict is DOWN
-    assert operator.status.last_transition_time == rfc3339_micro(now)
     assert kubernetes.told == ["Down", "Unknown"]
 
 
@@ -547,65 +321,6 @@ async def test_a_pool_that_stays_silent_does_not_keep_the_others_from_having_a_s
     operator.pass_time(SETTLE + 1)
     assert operator.status.verdict is DEGRADED
     assert [where.verdict for where in operator.status.locations] == [DOWN, UNKNOWN]
-
-
-async def test_a_leader_that_takes_over_finds_the_same_turns_in_whichever_order_pools_tell_them(
-    kubernetes: Kubernetes,
-) -> None:
-    now = kubernetes.clock.time()
-    first = Operator(kubernetes, pools=("east", "west"), quorum=2)
-    await first.find(one(UP, now), one(UP, now, pool="west"))
-    east = [state(DOWN, now + 10, previous=UP), state(UP, now + 20, previous=DOWN)]
-    west = [state(DOWN, now + 11, previous=UP), state(UP, now + 21, previous=DOWN)]
-    second = Operator(kubernetes, pools=("east", "west"), quorum=2)
-    await second.find(*page(*west, pool="west"))
-    await second.find(*page(*east))
-    assert kubernetes.told == ["Degraded", "Down", "Degraded", "Up"]
-    assert second.status.last_transition_time == rfc3339_micro(now + 21)
-    third = Operator(kubernetes, pools=("east", "west"), quorum=2)
-    await third.find(*page(*east), *page(*west, pool="west"))
-    assert kubernetes.told == ["Degraded", "Down", "Degraded", "Up"]
-    assert third.writes == 0
-
-
-# Whatever happens
-
-
-@given(
-    verdicts=st.lists(st.sampled_from([UP, DOWN, DEGRADED]), min_size=1, max_size=12),
-    cuts=st.lists(st.integers(0, 12), max_size=4),
-    outages=st.sets(st.integers(0, 12), max_size=4),
-)
-async def test_whoever_leads_and_whenever_the_api_server_is_away_each_turn_gets_one_event(
-    verdicts: list[Verdict], cuts: list[int], outages: set[int]
-) -> None:
-    """At a cut another operator takes over, and reads the whole feed; the one before does nothing more."""
-    kubernetes = Kubernetes(FakeClock())
-    start = kubernetes.clock.time()
-    feed: list[CheckState] = []
-    expected: list[str] = []
-    operator = Operator(kubernetes)
-    before = UNKNOWN
-    for number, verdict in enumerate(verdicts):
-        for _ in range(cuts.count(number)):
-            operator = Operator(kubernetes)
-            if feed:
-                await operator.find(*page(*feed))
-        operator.away = number in outages
-        if verdict is not before:
-            feed.append(state(verdict, start + number, previous=before))
-            if (before, verdict) != (UNKNOWN, UP):
-                expected.append(verdict.value)
-            await operator.find(Found(pool="east", state=feed[-1]))
-            before = verdict
-    operator.away = False
-    operator.work()
-    operator.pass_time(EXPECTED + 1)
-    last = Operator(kubernetes)
-    await last.find(*page(*feed))
-    assert kubernetes.told == expected
-    assert last.status.verdict is verdicts[-1]
-    assert last.status.last_transition_time == rfc3339_micro(feed[-1].since)
 
 
 async def test_a_state_that_cannot_be_taken_in_keeps_no_other_from_being_told(kubernetes: Kubernetes) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from pollwatch.api.conditions import AlertsReason, ConditionStatus, ConditionType
 from pollwatch.control.cluster import CHECKS
-from pollwatch.control.conditions import find_condition, rfc3339_micro
+from pollwatch.control.conditions import find_condition
+from pollwatch.control.data_plane import Found
 from pollwatch.control.record import VerdictTurn
 from pollwatch.control.status import PROBED, CheckStatus
 from pollwatch.plan.checks import CheckKey
@@ -34,13 +35,13 @@ class News:
     action: str
     """What the operator did: `Judge` or `Validate`."""
     note: str
-    since: str
-    """When it began: with the Check's uid and the reason it names the Event."""
+    occasion: str
+    """Mostly when it began: with the Check's uid and the reason it names the Event."""
 
     @property
     def name(self) -> str:
         """The name of the Event object: the Check's and a digest of what is said."""
-        digest = hashlib.sha256(f"{self.uid}\0{self.reason}\0{self.since}".encode()).hexdigest()[:16]
+        digest = hashlib.sha256(f"{self.uid}\0{self.reason}\0{self.occasion}".encode()).hexdigest()[:16]
         return f"{self.key.name[:230]}.{digest}"
 
 
@@ -69,7 +70,7 @@ def admission_news(key: CheckKey, uid: str, before: CheckStatus | None, after: C
         reason=accepted.reason,
         action="Validate",
         note=accepted.message,
-        since=f"{accepted.last_transition_time}/{after.observed_generation}/{accepted.message}",
+        occasion=f"{accepted.last_transition_time}/{after.observed_generation}/{accepted.message}",
     )
 
 
@@ -96,7 +97,7 @@ def alerts_news(key: CheckKey, uid: str, before: CheckStatus | None, after: Chec
         reason=told.reason,
         action="Validate",
         note=told.message,
-        since=f"{told.last_transition_time}/{told.observed_generation}/{told.message}",
+        occasion=f"{told.last_transition_time}/{told.observed_generation}/{told.message}",
     )
 
 
@@ -113,22 +114,22 @@ def turn_news(key: CheckKey, uid: str, turn: VerdictTurn, *, locations: int) -> 
         return None
     place = f"{turn.pool} found {turn.state.verdict}, " if locations > 1 else ""
     return _verdict_news(
-        key, uid, turn.before, turn.after, since=turn.since, found=f"{place}{_found(turn.state)}"
+        key, uid, turn.before, turn.after, occasion=turn.turn_id, found=f"{place}{_found(turn.state)}"
     )
 
 
-def known_news(state: CheckState) -> News | None:
+def known_news(found: Found) -> News | None:
     """Say again what was told, maybe, by the leader before this one; the API server knows.
 
     Args:
-        state: of a Check with one pool.
+        found: of a Check with one pool.
     """
+    state = found.state
     # What a worker found first may have been no turn: the Check was the same before it started.
     if Verdict.UNKNOWN in (state.previous, state.verdict) or state.previous is state.verdict:
         return None
-    since = rfc3339_micro(state.since)
     return _verdict_news(
-        state.key, state.uid, state.previous, state.verdict, since=since, found=_found(state)
+        state.key, state.uid, state.previous, state.verdict, occasion=found.turn_id, found=_found(state)
     )
 
 
@@ -149,12 +150,12 @@ def silence_news(key: CheckKey, uid: str, before: Verdict, after: CheckStatus) -
     parts = [f"{after.up} of {after.total} targets up"]
     parts += [part for part in (after.reason, after.message) if part]
     return _verdict_news(
-        key, uid, before, after.verdict, since=after.last_transition_time, found="; ".join(parts)
+        key, uid, before, after.verdict, occasion=after.last_transition_time, found="; ".join(parts)
     )
 
 
 def _verdict_news(
-    key: CheckKey, uid: str, before: Verdict, after: Verdict, *, since: str, found: str
+    key: CheckKey, uid: str, before: Verdict, after: Verdict, *, occasion: str, found: str
 ) -> News:
     return News(
         key=key,
@@ -163,7 +164,7 @@ def _verdict_news(
         reason=after.value,
         action="Judge",
         note=f"{after} (was {before}): {found}",
-        since=since,
+        occasion=occasion,
     )
 
 

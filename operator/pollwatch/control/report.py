@@ -9,32 +9,27 @@ import asyncio
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import structlog
 
 from pollwatch.control.alerting.outcomes import NO_ALERTS, Alerts, Silence
 from pollwatch.control.data_plane import DataPlane, Found
+from pollwatch.control.decision import Decision
 from pollwatch.control.locations import Location
-from pollwatch.control.news import News, admission_news, alerts_news, known_news, silence_news, turn_news
+from pollwatch.control.news import News, admission_news, alerts_news, silence_news, turn_news
 from pollwatch.control.patience import Patience
 from pollwatch.control.record import Record, VerdictTurn
+from pollwatch.control.retelling import retold
 from pollwatch.control.status import Admission, desired_status, has_verdict
 from pollwatch.control.store import HeldCheck, Store
 from pollwatch.control.writer import StatusWrite
 from pollwatch.plan.checks import CheckKey, CheckPlan
 from pollwatch.plan.clock import Clock
-from pollwatch.plan.states import CheckState, Verdict
+from pollwatch.plan.states import Verdict
 from pollwatch.worker.slices import Slices
 
 FIRST_VERDICT = 2.0
 """Seconds that the first status of a new Check waits for its first verdict: one write, not two."""
-
-GRACE = 10.0
-"""Seconds above period and timeout until a verdict that was held before is given up."""
-
-UNPLANNED = 60.0
-"""The same, of a Check whose period is not known yet."""
 
 SETTLE = 3.0
 """Seconds that what one of several pools tells waits for the others, when we begin to report."""
@@ -42,43 +37,8 @@ SETTLE = 3.0
 SUSPENSE = 5.0
 """Seconds that a Check may be out of the Plan without being another one to its workers."""
 
-REPEATED = 900.0
-"""Seconds that an Event is posted again after, for whoever posted it may have died before: well
-below the hour for which the API server keeps Events, so that none comes back."""
-
 SWEEP = 0.5
 """Seconds between looks at who has waited long enough."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Decided:
-    uid: str
-    admission: Admission
-    pools: tuple[str, ...]
-    quorum: int
-    plan: CheckPlan | None
-    """As it was compiled; `None`: not known yet."""
-    rate: float | None
-    """Probes a second that the slowest of its pools holds it to; `None`: as many as the period asks for."""
-    starting: frozenset[str]
-    """Those of its pools that are coming up."""
-    unplanned_since: float | None
-    """Monotonic seconds; `None`: it is in the Plan."""
-
-    @property
-    def expected(self) -> float:
-        """Seconds within which a verdict can be expected."""
-        if self.plan is None:
-            return UNPLANNED
-        interval = self.plan.period if self.rate is None else max(self.plan.period, 1.0 / self.rate)
-        return interval + self.plan.timeout + GRACE
-
-    def patience(self, pool: str) -> float:
-        """Seconds that a verdict which is held outlives the silence of a pool.
-
-        No end is known while the pool is coming up: it is told when that is over, one way or the other.
-        """
-        return math.inf if pool in self.starting else self.expected
 
 
 class Reporter:
@@ -113,7 +73,7 @@ class Reporter:
         self._tell = tell
         self._repeat = repeat
         self._clock = clock
-        self._decided: dict[CheckKey, _Decided] = {}
+        self._decided: dict[CheckKey, Decision] = {}
         self._records: dict[CheckKey, Record] = {}
         self._patience = Patience()
         self._settling: dict[CheckKey, float] = {}
@@ -169,7 +129,7 @@ class Reporter:
                 self._drop_found(key)
             elif not admission.planned:
                 unplanned_since = before.unplanned_since
-        self._decided[key] = _Decided(
+        self._decided[key] = Decision(
             uid=uid,
             admission=admission,
             pools=pools,
@@ -312,15 +272,17 @@ class Reporter:
                 self._patience.wait(key, pool, until=self._clock.monotonic() + decided.expected)
             return
         record = self._record(key, decided)
-        if not record.note(pool, state, history=found.history):
-            self._repeat_known(state, record, decided)
+        if not record.note(found) and len(decided.pools) == 1:
+            told = retold(found, record.standing, now=self._clock.time())
+            if told is not None:
+                self._repeat(told)
         if found.history:
             return
         self._patience.end(key, pool)
         if key not in self._settling or record.states.keys() >= set(decided.pools):
             self._settle(key)
 
-    def _record(self, key: CheckKey, decided: _Decided) -> Record:
+    def _record(self, key: CheckKey, decided: Decision) -> Record:
         record = self._records.get(key)
         if record is None:
             held = self._store.checks[key].status if key in self._store.checks else None
@@ -342,20 +304,8 @@ class Reporter:
                 self._tell(told)
         self._offer(key)
 
-    def _repeat_known(self, state: CheckState, record: Record, decided: _Decided) -> None:
-        """Have an Event of the recent past posted again, lest it was lost with the last leader."""
-        if len(decided.pools) > 1 or self._clock.time() - state.since > REPEATED:
-            return
-        told, standing = known_news(state), record.standing
-        if told is None or told.since > standing.since:
-            return
-        # The verdict that stands began when it says. Another worker, which had the Check before or
-        # after, may have seen the same turn a moment earlier: that is no Event of its own.
-        if state.verdict is not standing.verdict or told.since == standing.since:
-            self._repeat(told)
-
     def _found_in_pools(
-        self, key: CheckKey, check: HeldCheck, decided: _Decided
+        self, key: CheckKey, check: HeldCheck, decided: Decision
     ) -> tuple[Location, ...] | None:
         """Give what is known in each pool; `None` while nothing is, and something may still come."""
         record = self._records.get(key)
@@ -369,7 +319,7 @@ class Reporter:
             for pool, location, waiting in zip(decided.pools, seen, waits, strict=True)
         )
 
-    def _wait_for_verdicts(self, key: CheckKey, decided: _Decided, *, anew: bool) -> None:
+    def _wait_for_verdicts(self, key: CheckKey, decided: Decision, *, anew: bool) -> None:
         """Wait for verdicts of a Check that is planned anew, or that no worker has for now."""
         record = self._records.get(key)
         if record is not None:

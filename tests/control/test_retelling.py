@@ -1,0 +1,208 @@
+"""What a leader tells that follows another: each turn has one Event, whoever tells it, and how often."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pollwatch.control.conditions import rfc3339_micro
+from pollwatch.control.data_plane import Found
+from pollwatch.control.feed_page import AHEAD, believed
+from pollwatch.control.retelling import RECENT
+from pollwatch.plan.states import CheckState, Verdict
+from tests.control.reporting import (
+    DEGRADED,
+    DOWN,
+    EXPECTED,
+    UNKNOWN,
+    UP,
+    Kubernetes,
+    Operator,
+    one,
+    page,
+    state,
+)
+from tests.support.clock import FakeClock
+
+
+@pytest.fixture
+def kubernetes() -> Kubernetes:
+    return Kubernetes(FakeClock())
+
+
+async def test_a_leader_that_takes_over_tells_what_happened_meanwhile_and_nothing_twice(
+    kubernetes: Kubernetes,
+) -> None:
+    now = kubernetes.clock.time()
+    first = Operator(kubernetes)
+    seen = [state(UP, now), state(DOWN, now + 5, previous=UP)]
+    for found in seen:
+        await first.find(Found(pool="east", state=found))
+    assert kubernetes.told == ["Down"]
+    second = Operator(kubernetes)
+    missed = [state(UP, now + 8, previous=DOWN), state(DOWN, now + 9, previous=UP)]
+    await second.find(*page(*seen, *missed))
+    assert kubernetes.told == ["Down", "Up", "Down"]
+    assert second.status.last_transition_time == rfc3339_micro(now + 9)
+    third = Operator(kubernetes)
+    await third.find(*page(*seen, *missed))
+    third.pass_time(EXPECTED + 1)
+    assert kubernetes.told == ["Down", "Up", "Down"]
+    assert third.writes == 0
+
+
+async def test_an_event_that_was_lost_with_the_leader_is_told_by_the_next(kubernetes: Kubernetes) -> None:
+    now = kubernetes.clock.time()
+    first = Operator(kubernetes)
+    seen = [state(UP, now), state(DOWN, now + 5, previous=UP), state(UP, now + 6, previous=DOWN)]
+    await first.find(*page(*seen))
+    kubernetes.events.clear()
+    second = Operator(kubernetes)
+    await second.find(*page(*seen))
+    assert kubernetes.told == ["Down", "Up"]
+    kubernetes.events.clear()
+    kubernetes.clock.advance(RECENT + 60)
+    third = Operator(kubernetes)
+    await third.find(*page(*seen))
+    # The API server forgets Events after an hour: what is old is not told again.
+    assert kubernetes.told == []
+
+
+async def test_a_turn_that_two_workers_saw_while_the_check_moved_is_told_once(
+    kubernetes: Kubernetes,
+) -> None:
+    operator, begin = Operator(kubernetes), kubernetes.clock.time()
+    await operator.find(one(UP, begin))
+    await operator.find(one(DOWN, begin + 5, previous=UP))
+    # The worker that has the Check now saw it a moment before the one that had it.
+    after = Operator(kubernetes)
+    await after.find(*page(state(UP, begin + 3), state(DOWN, begin + 4, previous=UP)))
+    assert kubernetes.told == ["Down"]
+
+
+async def test_an_operator_that_restarts_with_its_worker_changes_nothing(kubernetes: Kubernetes) -> None:
+    """Embedded, the feed dies with the operator: the first verdict of the next is no turn."""
+    now = kubernetes.clock.time()
+    await Operator(kubernetes).find(one(DOWN, now))
+    before = kubernetes.status
+    second = Operator(kubernetes)
+    second.work()
+    assert second.writes == 0
+    await second.find(one(DOWN, now + 30))
+    assert (second.writes, kubernetes.status, kubernetes.told) == (0, before, ["Down"])
+    await second.find(one(UP, now + 40, previous=DOWN))
+    assert kubernetes.told == ["Down", "Up"]
+
+
+async def test_the_end_of_a_silence_is_told_under_the_name_that_the_outage_had(
+    kubernetes: Kubernetes,
+) -> None:
+    operator = Operator(kubernetes)
+    now = kubernetes.clock.time()
+    await operator.find(one(DOWN, now))
+    await operator.find(one(UNKNOWN, now + 10))
+    operator.pass_time(EXPECTED + 1)
+    await operator.find(one(DOWN, now))
+    assert operator.status.verdict is DOWN
+    assert operator.status.last_transition_time == rfc3339_micro(now)
+    assert kubernetes.told == ["Down", "Unknown"]
+
+
+async def test_a_leader_that_takes_over_finds_the_same_turns_in_whichever_order_pools_tell_them(
+    kubernetes: Kubernetes,
+) -> None:
+    now = kubernetes.clock.time()
+    first = Operator(kubernetes, pools=("east", "west"), quorum=2)
+    await first.find(one(UP, now), one(UP, now, pool="west"))
+    east = [state(DOWN, now + 10, previous=UP), state(UP, now + 20, previous=DOWN)]
+    west = [state(DOWN, now + 11, previous=UP), state(UP, now + 21, previous=DOWN)]
+    second = Operator(kubernetes, pools=("east", "west"), quorum=2)
+    await second.find(*page(*west, pool="west"))
+    await second.find(*page(*east))
+    assert kubernetes.told == ["Degraded", "Down", "Degraded", "Up"]
+    assert second.status.last_transition_time == rfc3339_micro(now + 21)
+    third = Operator(kubernetes, pools=("east", "west"), quorum=2)
+    await third.find(*page(*east), *page(*west, pool="west"))
+    assert kubernetes.told == ["Degraded", "Down", "Degraded", "Up"]
+    assert third.writes == 0
+
+
+# Whatever happens
+
+
+@given(
+    verdicts=st.lists(st.sampled_from([UP, DOWN, DEGRADED]), min_size=1, max_size=12),
+    cuts=st.lists(st.integers(0, 12), max_size=4),
+    outages=st.sets(st.integers(0, 12), max_size=4),
+)
+async def test_whoever_leads_and_whenever_the_api_server_is_away_each_turn_gets_one_event(
+    verdicts: list[Verdict], cuts: list[int], outages: set[int]
+) -> None:
+    """At a cut another operator takes over, and reads the whole feed; the one before does nothing more."""
+    kubernetes = Kubernetes(FakeClock())
+    start = kubernetes.clock.time()
+    feed: list[CheckState] = []
+    expected: list[str] = []
+    operator = Operator(kubernetes)
+    before = UNKNOWN
+    for number, verdict in enumerate(verdicts):
+        for _ in range(cuts.count(number)):
+            operator = Operator(kubernetes)
+            if feed:
+                await operator.find(*page(*feed))
+        operator.away = number in outages
+        if verdict is not before:
+            feed.append(state(verdict, start + number, previous=before))
+            if (before, verdict) != (UNKNOWN, UP):
+                expected.append(verdict.value)
+            await operator.find(Found(pool="east", state=feed[-1]))
+            before = verdict
+    operator.away = False
+    operator.work()
+    operator.pass_time(EXPECTED + 1)
+    last = Operator(kubernetes)
+    await last.find(*page(*feed))
+    assert kubernetes.told == expected
+    assert last.status.verdict is verdicts[-1]
+    assert last.status.last_transition_time == rfc3339_micro(feed[-1].since)
+
+
+def _read(kubernetes: Kubernetes, seen: CheckState) -> Found:
+    """The newest state of a Check, as the operator that reads it now takes it in."""
+    return believed("east", seen, kubernetes.clock.time())
+
+
+async def test_an_event_that_was_lost_is_told_by_the_next_leader_although_the_workers_clock_is_ahead(
+    kubernetes: Kubernetes,
+) -> None:
+    """The first leader wrote the status and died; each leader reads another time for the turn."""
+    begin = kubernetes.clock.time()
+    seen = state(DOWN, begin + 120 * AHEAD, previous=UP)
+    await Operator(kubernetes).find(one(UP, begin))
+    kubernetes.clock.advance(5)
+    await Operator(kubernetes).find(_read(kubernetes, seen))
+    before = kubernetes.status
+    kubernetes.events.clear()
+    kubernetes.clock.advance(5)
+    await Operator(kubernetes).find(_read(kubernetes, seen))
+    assert kubernetes.told == ["Down"]
+    assert kubernetes.status == before
+
+
+async def test_a_turn_by_a_clock_that_is_ahead_has_one_event_although_its_status_was_lost(
+    kubernetes: Kubernetes,
+) -> None:
+    """The first leader posted the Event and died before the status was written."""
+    begin = kubernetes.clock.time()
+    seen = state(DOWN, begin + 120 * AHEAD, previous=UP)
+    await Operator(kubernetes).find(one(UP, begin))
+    before = kubernetes.status
+    await Operator(kubernetes).find(_read(kubernetes, seen))
+    kubernetes.status = before
+    kubernetes.clock.advance(5)
+    await Operator(kubernetes).find(_read(kubernetes, seen))
+    assert kubernetes.told == ["Down"]
+    assert kubernetes.status is not None
+    assert kubernetes.status.verdict is DOWN
+    kubernetes.clock.advance(240 * AHEAD)
+    await Operator(kubernetes).find(_read(kubernetes, seen))
+    assert kubernetes.told == ["Down"]
