@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.cluster.fixtures", "tests.support.no_skips"]
+pytest_plugins = ["tests.cluster.fixtures", "tests.support.no_skips", "tests.support.order"]
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("pollwatch", deadline=None)

@@ -5,7 +5,11 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from tests.chaos.machine import Machine, MachineClock
+
+pytestmark = pytest.mark.alone
 
 SECONDS = 0.3
 BURN = f"import time\nbegin = time.process_time()\nwhile time.process_time() - begin < {SECONDS}: pass"

@@ -9,14 +9,26 @@ ALLOWED = "only on "
 
 
 class NoSkips:
-    """Collects the skips of a session and fails it when there are any that count."""
+    """Collects the skips of a session and fails it when there are any that count.
+
+    Where several processes share the tests out, the one that started the others gets their reports,
+    and its exit code is the session's.
+    """
 
     def __init__(self) -> None:
         self.skipped: list[str] = []
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember a file that skips itself."""
+        self._note(report)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Remember a skipped test with its reason."""
-        if not report.skipped or hasattr(report, "wasxfail"):
+        """Remember a skipped test."""
+        if not hasattr(report, "wasxfail"):
+            self._note(report)
+
+    def _note(self, report: pytest.CollectReport | pytest.TestReport) -> None:
+        if not report.skipped:
             return
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         if not reason.removeprefix("Skipped: ").startswith(ALLOWED):
