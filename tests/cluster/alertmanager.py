@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
@@ -11,14 +10,12 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 import yaml
 
-from tests.cluster.process import Program
+from tests.cluster.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
-
-_READY_SECONDS = 60.0
 
 
 def notifying(url: str, *, group_by: tuple[str, ...] = ("...",), **settings: Any) -> dict[str, Any]:
@@ -44,17 +41,13 @@ def notifying(url: str, *, group_by: tuple[str, ...] = ("...",), **settings: Any
     }
 
 
-class Alertmanager:
-    """One Alertmanager.
-
-    Attributes:
-        url: `http://ADDRESS:PORT`, known once it has started.
-    """
+class Alertmanager(Server):
+    """One Alertmanager."""
 
     def __init__(
         self, binary: Path, *, folder: Path, configuration: Mapping[str, Any], address: str = "127.0.0.1:0"
     ) -> None:
-        """Prepare one; nothing runs before `start`.
+        """Prepare one; nothing runs before `start`, which fails where the configuration is at fault.
 
         Args:
             binary: The program.
@@ -62,67 +55,25 @@ class Alertmanager:
             configuration: The configuration file as a document; see `notifying`.
             address: Where it listens; with port 0 it chooses a free one.
         """
-        self._binary = binary
-        self._folder = folder
-        self._address = address
-        self._program: Program | None = None
-        self.url = ""
-        (folder / "alertmanager.yaml").write_text(yaml.safe_dump(dict(configuration)), encoding="utf-8")
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start it, and return when it is ready.
-
-        Raises:
-            ProgramError: It ended (a fault in the configuration), or was not ready in time.
-        """
-        self._program = Program(
+        super().__init__(
             "alertmanager",
             [
-                self._binary,
-                f"--config.file={self._folder / 'alertmanager.yaml'}",
-                f"--storage.path={self._folder / 'data'}",
-                f"--web.listen-address={self._address}",
+                binary,
+                f"--config.file={folder / 'alertmanager.yaml'}",
+                f"--storage.path={folder / 'data'}",
+                f"--web.listen-address={address}",
                 # Alone: no port for others of its kind.
                 "--cluster.listen-address=",
             ],
-            log=self._folder / "alertmanager.log",
+            folder=folder,
+            listening=r'msg="Listening on".* address=(\S+:\d+)',
         )
-        try:
-            self._program.wait_until_ready(self._is_ready, within_seconds=_READY_SECONDS)
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End it. Configuration, data and log stay."""
-        if self._program is not None:
-            self._program.stop()
-            self._program = None
+        (folder / "alertmanager.yaml").write_text(yaml.safe_dump(dict(configuration)), encoding="utf-8")
 
     def alerts(self) -> list[dict[str, Any]]:
         """All alerts it knows, as its API has them: `labels`, `annotations`, `status`, ..."""
         with httpx.Client(base_url=self.url, timeout=30.0, trust_env=False) as http:
             return list(http.get("/api/v2/alerts").raise_for_status().json())
-
-    def _is_ready(self) -> bool:
-        log = (self._folder / "alertmanager.log").read_text(encoding="utf-8", errors="replace")
-        listening = re.search(r'msg="Listening on".* address=(\S+:\d+)', log)
-        if listening is None:
-            return False
-        self.url = f"http://{listening[1]}"
-        try:
-            return httpx.get(f"{self.url}/-/ready", trust_env=False).is_success
-        except httpx.TransportError:
-            return False
 
 
 class WebhookReceiver:

@@ -6,18 +6,16 @@ It evaluates its alert rules each 10 seconds at the most often.
 from __future__ import annotations
 
 import os
-import re
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import yaml
 
-from tests.cluster.process import Program
+from tests.cluster.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
 
 ADMINISTRATOR = ("admin", "admin")
 """Name and password of who may do everything."""
@@ -52,12 +50,8 @@ def prometheus_data_source(url: str, *, uid: str = "prometheus", every: str = "1
     }
 
 
-class Grafana:
-    """One Grafana server, which serves its API and no pages.
-
-    Attributes:
-        url: `http://ADDRESS:PORT`, known once it has started.
-    """
+class Grafana(Server):
+    """One Grafana server, which serves its API and no pages. It is ready when it has read all dashboards."""
 
     def __init__(
         self,
@@ -70,7 +64,7 @@ class Grafana:
         address: str = "127.0.0.1",
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """Prepare one; nothing runs before `start`.
+        """Prepare one; nothing runs before `start`, which fails where what is provisioned is at fault.
 
         Args:
             binary: The program, in its home folder.
@@ -81,13 +75,25 @@ class Grafana:
             address: Where it listens, at a port that it chooses.
             settings: More of its environment: `GF_SECTION_KEY`.
         """
-        self._binary = binary
-        self._folder = folder
-        self._address = address
-        self._settings = settings or {}
+        super().__init__(
+            "grafana",
+            [binary, "server", "--homepath", binary.parent],
+            folder=folder,
+            listening=r'msg="HTTP Server Listen" address=(\S+:\d+)',
+            environment={
+                **os.environ,
+                **_SETTINGS,
+                "GF_PATHS_PROVISIONING": str(folder / "provisioning"),
+                "GF_PATHS_DATA": str(folder / "data"),
+                "GF_PATHS_LOGS": str(folder / "logs"),
+                "GF_PATHS_PLUGINS": str(folder / "plugins"),
+                "GF_SERVER_HTTP_ADDR": address,
+                "GF_SERVER_HTTP_PORT": "0",
+                **(settings or {}),
+            },
+            ready_seconds=_READY_SECONDS,
+        )
         self._dashboards = len(list(dashboards.rglob("*.json"))) if dashboards else 0
-        self._program: Program | None = None
-        self.url = ""
         provisioned: dict[str, list[Mapping[str, Any]]] = {
             "datasources": [{"apiVersion": 1, "datasources": [dict(each) for each in data_sources]}],
             "dashboards": [_dashboards_in(dashboards)] if dashboards else [],
@@ -101,50 +107,6 @@ class Grafana:
             for number, document in enumerate(documents):
                 path = folder / "provisioning" / kind / f"{number}.yaml"
                 path.write_text(yaml.safe_dump(dict(document)), encoding="utf-8")
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start it, and return when it is ready and has read all dashboards.
-
-        Raises:
-            ProgramError: It ended (a fault in what is provisioned), or was not ready in time (in them).
-        """
-        self._program = Program(
-            "grafana",
-            [self._binary, "server", "--homepath", self._binary.parent],
-            log=self._folder / "grafana.log",
-            folder=self._folder,
-            environment={
-                **os.environ,
-                **_SETTINGS,
-                "GF_PATHS_PROVISIONING": str(self._folder / "provisioning"),
-                "GF_PATHS_DATA": str(self._folder / "data"),
-                "GF_PATHS_LOGS": str(self._folder / "logs"),
-                "GF_PATHS_PLUGINS": str(self._folder / "plugins"),
-                "GF_SERVER_HTTP_ADDR": self._address,
-                "GF_SERVER_HTTP_PORT": "0",
-                **self._settings,
-            },
-        )
-        try:
-            self._program.wait_until_ready(self._is_ready, within_seconds=_READY_SECONDS)
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End it. What is provisioned, data and log stay."""
-        if self._program is not None:
-            self._program.stop()
-            self._program = None
 
     def get(self, path: str, **parameters: Any) -> Any:
         """A document of its API, as the administrator.
@@ -201,16 +163,11 @@ class Grafana:
     def _client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=30.0, trust_env=False, auth=ADMINISTRATOR)
 
-    def _is_ready(self) -> bool:
-        log = (self._folder / "grafana.log").read_text(encoding="utf-8", errors="replace")
-        listening = re.search(r'msg="HTTP Server Listen" address=(\S+:\d+)', log)
-        if listening is None:
-            return False
-        self.url = f"http://{listening[1]}"
+    def _answers(self) -> bool:
         try:
             # It answers before it has read the dashboards.
             return len(self.get("/api/search", type="dash-db")) >= self._dashboards
-        except (httpx.TransportError, httpx.HTTPStatusError):
+        except httpx.HTTPStatusError:
             return False
 
 

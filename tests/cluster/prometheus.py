@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import yaml
 
-from tests.cluster.process import Program
+from tests.cluster.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
-
-_READY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +88,10 @@ class PrometheusApi:
         return dict(answer["data"])
 
 
-class Prometheus(PrometheusApi):
+class Prometheus(Server, PrometheusApi):
     """One Prometheus server on 127.0.0.1.
 
     Its first scrape comes 5 s after the start: that is how often its discovery hands on targets.
-
-    Attributes:
-        url: `http://127.0.0.1:PORT`, known once it has started.
     """
 
     def __init__(
@@ -109,7 +102,7 @@ class Prometheus(PrometheusApi):
         configuration: Mapping[str, Any],
         rules: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """Prepare one; nothing runs before `start`.
+        """Prepare one; nothing runs before `start`, which fails where configuration or rules are at fault.
 
         Args:
             binary: The program, version 2 or 3.
@@ -117,10 +110,19 @@ class Prometheus(PrometheusApi):
             configuration: The configuration file as a document; see `scraping`.
             rules: The documents of rule files (`{"groups": [...]}`), which it loads.
         """
-        self._binary = binary
-        self._folder = folder
-        self._program: Program | None = None
-        super().__init__(url="")
+        super().__init__(
+            "prometheus",
+            [
+                binary,
+                f"--config.file={folder / 'prometheus.yaml'}",
+                f"--storage.tsdb.path={folder / 'data'}",
+                # It chooses a free port, and says in its log which.
+                "--web.listen-address=127.0.0.1:0",
+            ],
+            folder=folder,
+            # Version 3 writes `component=web` in between, version 2 before it.
+            listening=r'msg="Listening on".* address=(127\.0\.0\.1:\d+)',
+        )
         rule_files = []
         for number, document in enumerate(rules):
             path = folder / f"rules-{number}.yaml"
@@ -128,56 +130,6 @@ class Prometheus(PrometheusApi):
             rule_files.append(str(path))
         text = yaml.safe_dump({**configuration, "rule_files": rule_files})
         (folder / "prometheus.yaml").write_text(text, encoding="utf-8")
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start it, and return when it is ready.
-
-        Raises:
-            ProgramError: It ended (a fault in the configuration or a rule), or was not ready in time.
-        """
-        self._program = Program(
-            "prometheus",
-            [
-                self._binary,
-                f"--config.file={self._folder / 'prometheus.yaml'}",
-                f"--storage.tsdb.path={self._folder / 'data'}",
-                # It chooses a free port, and says in its log which.
-                "--web.listen-address=127.0.0.1:0",
-            ],
-            log=self._folder / "prometheus.log",
-        )
-        try:
-            self._program.wait_until_ready(self._is_ready, within_seconds=_READY_SECONDS)
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End it. Configuration, data and log stay."""
-        if self._program is not None:
-            self._program.stop()
-            self._program = None
-
-    def _is_ready(self) -> bool:
-        log = (self._folder / "prometheus.log").read_text(encoding="utf-8", errors="replace")
-        # Version 3 writes `component=web` in between, version 2 before it.
-        listening = re.search(r'msg="Listening on".* address=(127\.0\.0\.1:\d+)', log)
-        if listening is None:
-            return False
-        self.url = f"http://{listening[1]}"
-        try:
-            return httpx.get(f"{self.url}/-/ready", trust_env=False).is_success
-        except httpx.TransportError:
-            return False
 
 
 def promtool_check_metrics(promtool: Path, exposition: str | bytes) -> list[str]:
