@@ -2,8 +2,9 @@
 
 A value with a comment above it is one that users set. A mapping is a section when what is in it has
 comments, too, and otherwise one value: an object of Kubernetes, say. A line `# @schema` in a comment
-begins JSON Schema, as YAML, that is laid over what the default shows; its `$ref: "#spec.FIELD"` is
-the schema of that field of a ProbePool.
+begins JSON Schema, as YAML, that is laid over what the default shows. In it, `$ref: "#spec.FIELD"` is
+the schema of that field of a ProbePool, and `$ref: V1Affinity` that of an object of Kubernetes
+(`tools.kubernetes_schema`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import yaml
 
 from pollwatch.api.resources import PROBE_POOL
 from tools.editor_schema import editor_schema
+from tools.kubernetes_schema import definitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 CHART = Path(__file__).parents[1] / "charts" / "pollwatch"
 
 _SCHEMA = "@schema"
+_OF_POOL = "#"
+_DEFINITIONS = "#/definitions/"
 
 # What Helm hands to every chart, and what a chart that has this one as a dependency may say of it.
 _FROM_PARENTS = {
@@ -62,8 +66,16 @@ class Value:
         if self.values:
             return _section(self.values)
         inferred = next((name for kind, name in _TYPES if isinstance(self.default, kind)), None)
-        schema = {"description": self.description, "type": inferred, "default": self.default}
-        return schema | _resolved(self.schema) | {"description": self.description}
+        schema: dict[str, Any] = {
+            "description": self.description,
+            "type": inferred,
+            "default": self.default,
+        }
+        said = _resolved(self.schema)
+        if "$ref" in said:
+            # Beside a `$ref`, draft 7 reads nothing else.
+            said = {"allOf": [said]}
+        return schema | said | {"description": self.description}
 
     def rows(self) -> Iterator[str]:
         """Return its lines of the table."""
@@ -91,6 +103,7 @@ def values_schema(text: str) -> str:
     """Return `values.schema.json`, by which Helm refuses values that the chart does not know."""
     section = _section(read_values(text))
     section["properties"] |= _FROM_PARENTS
+    section["definitions"] = definitions(_definitions_used(section))
     document = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Values of Pollwatch"}
     return json.dumps(document | section, indent=2, ensure_ascii=False) + "\n"
 
@@ -154,15 +167,37 @@ def _section(values: Sequence[Value]) -> dict[str, Any]:
     }
 
 
-def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    """Put what a `$ref` means in its place; what stands beside it is laid over it."""
-    others = dict(schema)
-    if (reference := others.pop("$ref", None)) is None:
+def _resolved(schema: Any) -> Any:
+    """Put what each `$ref` means in its place; what stands beside one to a ProbePool is laid over it."""
+    if isinstance(schema, list):
+        return [_resolved(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    others = {key: _resolved(value) for key, value in schema.items() if key != "$ref"}
+    if (reference := schema.get("$ref")) is None:
         return others
+    if not reference.startswith(_OF_POOL):
+        return {"$ref": f"{_DEFINITIONS}{reference}"}
     found = json.loads(editor_schema(PROBE_POOL))
-    for name in reference.removeprefix("#").split("."):
+    for name in reference.removeprefix(_OF_POOL).split("."):
         found = found["properties"][name]
-    return {**_with_paths(found), **others}
+    return _laid_over(_with_paths(found), others)
+
+
+def _laid_over(below: Any, above: Any) -> Any:
+    """Join two schemas, keyword by keyword; where both say something, the one above counts."""
+    if not (isinstance(below, dict) and isinstance(above, dict)) or "$ref" in above:
+        return above
+    return {**below, **{key: _laid_over(below.get(key), value) for key, value in above.items()}}
+
+
+def _definitions_used(schema: Any) -> set[str]:
+    if isinstance(schema, list):
+        return {name for one in schema for name in _definitions_used(one)}
+    if not isinstance(schema, dict):
+        return set()
+    own = {schema["$ref"].removeprefix(_DEFINITIONS)} if "$ref" in schema else set()
+    return own | {name for one in schema.values() for name in _definitions_used(one)}
 
 
 def _with_paths(schema: Any) -> Any:

@@ -15,6 +15,8 @@ from tools.chart_values import read_values, readme, values_schema
 if TYPE_CHECKING:
     from tests.chart.helm import Helm, Values
 
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+
 
 @of_each
 def test_the_chart_passes_lint_where_warnings_are_errors(helm: Helm, values: Values) -> None:
@@ -66,6 +68,56 @@ def test_the_chart_passes_lint_where_warnings_are_errors(helm: Helm, values: Val
             "'not' failed",
         ),
         ({"defaultPool": {"spec": {"replicas": 0}}}, "/defaultPool/spec/replicas", "minimum"),
+        # Deep in what is Kubernetes' own.
+        (
+            {"podSecurityContext": {"seccompProfile": {"typ": "Localhost"}}},
+            "/podSecurityContext/seccompProfile",
+            "'typ' not allowed",
+        ),
+        (
+            {"securityContext": {"capabilities": {"drop": "ALL"}}},
+            "/securityContext/capabilities/drop",
+            "want array",
+        ),
+        (
+            {"affinity": {"podAffinity": {PREFERRED: [{"podAffinityTerm": {"topologyKe": "zone"}}]}}},
+            f"/affinity/podAffinity/{PREFERRED}/0/podAffinityTerm",
+            "'topologyKe' not allowed",
+        ),
+        (
+            {"defaultPool": {"spec": {"template": {"affinity": {"nodeAfinity": {}}}}}},
+            "/defaultPool/spec/template/affinity",
+            "'nodeAfinity' not allowed",
+        ),
+        ({"topologySpreadConstraints": [{"maxSkw": 1}]}, "/topologySpreadConstraints/0", "'maxSkw'"),
+        (
+            {"networkPolicy": {"metricsFrom": [{"podSelector": {"matchLabel": {}}}]}},
+            "/networkPolicy/metricsFrom/0/podSelector",
+            "'matchLabel' not allowed",
+        ),
+        (
+            {"networkPolicy": {"extraEgress": [{"ports": [{"prot": "UDP"}]}]}},
+            "/networkPolicy/extraEgress/0/ports/0",
+            "'prot' not allowed",
+        ),
+        (
+            {"extraEnv": [{"name": "A", "valueFrom": {"secretKeyRef": {"nam": "b"}}}]},
+            "/extraEnv/0/valueFrom/secretKeyRef",
+            "'nam' not allowed",
+        ),
+        (
+            {"podMonitor": {"relabelings": [{"sourceLabel": []}]}},
+            "/podMonitor/relabelings/0",
+            "'sourceLabel'",
+        ),
+        ({"podAnnotations": {"a b": "c"}}, "/podAnnotations", "'a b' not allowed"),
+        # What the operator would refuse when it starts.
+        ({"alerts": {"for": "1d"}}, "/alerts/for", "does not match pattern"),
+        ({"alerts": {"severity": "Page"}}, "/alerts/severity", "does not match pattern"),
+        ({"alerts": {"labels": {"severity": "page"}}}, "/alerts/labels/severity", "false schema"),
+        ({"alerts": {"annotations": {"desk": "{{ $labels"}}}, "/alerts/annotations/desk", "pattern"),
+        ({"alerts": {"runbookBase": "https://wiki/{{ x }}"}}, "/alerts/runbookBase", "pattern"),
+        ({"embedded": {"allowEgress": ["localhost"]}}, "/embedded/allowEgress/0", "pattern"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_path(helm: Helm, values: Values, where: str, what: str) -> None:
