@@ -75,6 +75,7 @@ class Operator:
         self.store = Store()
         self.posts = 0
         self.writes = 0
+        self.defects: list[None] = []
         self.away = False
         """Whether the API server is."""
         self._news: list[News] = []
@@ -84,16 +85,18 @@ class Operator:
             offer=lambda _: None,
             tell=self._news.append,
             repeat=self._news.append,
+            met_defect=lambda: self.defects.append(None),
             clock=self.clock,
         )
         self.pools, self.quorum = pools, quorum
         self.rate: float | None = None
         self.starting: frozenset[str] = starting
-        self._watch()
+        self.watch()
         self.decide()
         self.reporter.begin()
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
+        """Hear what Kubernetes holds."""
         held = self.kubernetes.status
         document = held.document() if held is not None else None
         self.store.observe_check(check_document(version=self.kubernetes.version, status=document))
@@ -125,8 +128,12 @@ class Operator:
             self.kubernetes.status = write.after
             self.kubernetes.version += 1
             self.writes += 1
-            self._watch()
+            self.watch()
             self.reporter.written(KEY, write)
+        self.post()
+
+    def post(self) -> None:
+        """Post what is queued to be told."""
         for news in self._news:
             self.posts += 1
             self.kubernetes.events.setdefault(news.name, news)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pollwatch.control.cluster import RefusedError, UnreachableError
-from pollwatch.control.data_plane import Found
 from pollwatch.control.events import BACKLOG, CHECK_BURST, MOST_REFUSALS, RETRY_LIMIT, Recorder
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.news import (
@@ -17,7 +16,7 @@ from pollwatch.control.news import (
     admission_news,
     event_document,
     known_news,
-    silence_news,
+    standing_news,
     turn_news,
 )
 from pollwatch.control.record import VerdictTurn
@@ -58,7 +57,7 @@ STATE = CheckState(
 
 
 def turn(before: Verdict, after: Verdict, *, judged_before: bool = True) -> VerdictTurn:
-    return VerdictTurn(before, after, SINCE, SINCE, "east", replace(STATE, verdict=after), judged_before)
+    return VerdictTurn(before, after, SINCE, "east", replace(STATE, verdict=after), judged_before)
 
 
 def told(before: Verdict, after: Verdict, *, judged_before: bool = True) -> tuple[str, bool] | None:
@@ -112,10 +111,10 @@ def test_another_reason_not_to_be_accepted_is_told_under_another_name() -> None:
 
 
 def test_a_verdict_that_was_given_up_is_told() -> None:
-    said = silence_news(KEY, "u", UP, written())
+    said = standing_news(KEY, "u", replace(written(), previous=UP))
     assert said is not None
     assert (said.reason, said.warning) == ("Unknown", True)
-    assert silence_news(KEY, "u", UP, written(REJECTED)) is None
+    assert standing_news(KEY, "u", replace(written(REJECTED), previous=UP)) is None
 
 
 def test_the_note_says_how_many_where_and_why() -> None:
@@ -131,24 +130,22 @@ def test_the_note_says_how_many_where_and_why() -> None:
 
 def test_the_same_turn_has_the_same_name_whoever_tells_it_and_another_one_has_not() -> None:
     by_the_turn = turn_news(KEY, "u", turn(UP, DEGRADED), locations=1)
-    from_the_feed = known_news(Found(pool="east", state=STATE))
+    from_the_feed = known_news(STATE)
     assert by_the_turn is not None
     assert from_the_feed is not None
     assert by_the_turn.name == from_the_feed.name
-    later = known_news(Found(pool="east", state=replace(STATE, since=NOW + 0.001)))
+    later = known_news(replace(STATE, since=NOW + 0.001))
     assert later is not None
     assert later.name != from_the_feed.name
 
 
 def test_what_a_worker_found_first_may_have_been_no_turn_and_is_not_told_again() -> None:
-    assert known_news(Found(pool="east", state=replace(STATE, previous=UNKNOWN))) is None
-    assert known_news(Found(pool="east", state=replace(STATE, previous=DEGRADED))) is None
+    assert known_news(replace(STATE, previous=UNKNOWN)) is None
+    assert known_news(replace(STATE, previous=DEGRADED)) is None
 
 
 def test_an_event_fits_the_limits_of_the_api() -> None:
-    said = News(
-        key=KEY, uid="u", warning=True, reason="Down", action="Judge", note="é" * 2000, occasion="2016"
-    )
+    said = News(key=KEY, uid="u", warning=True, reason="Down", action="Judge", note="é" * 2000, occasion="x")
     document = event_document(said, instance="h" * 300, now=NOW)
     assert len(document["note"].encode()) <= 1024
     assert len(document["reportingInstance"]) <= 128

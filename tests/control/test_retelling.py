@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from pollwatch.control.conditions import rfc3339_micro
 from pollwatch.control.data_plane import Found
-from pollwatch.control.feed_page import AHEAD, believed
+from pollwatch.control.feed_page import AHEAD, at_latest
+from pollwatch.control.news import event_document
 from pollwatch.control.retelling import RECENT
 from pollwatch.plan.states import CheckState, Verdict
 from tests.control.reporting import (
@@ -168,7 +169,7 @@ async def test_whoever_leads_and_whenever_the_api_server_is_away_each_turn_gets_
 
 def _read(kubernetes: Kubernetes, seen: CheckState) -> Found:
     """The newest state of a Check, as the operator that reads it now takes it in."""
-    return believed("east", seen, kubernetes.clock.time())
+    return Found(pool="east", state=at_latest(seen, kubernetes.clock.time()))
 
 
 async def test_an_event_that_was_lost_is_told_by_the_next_leader_although_the_workers_clock_is_ahead(
@@ -188,21 +189,59 @@ async def test_an_event_that_was_lost_is_told_by_the_next_leader_although_the_wo
     assert kubernetes.status == before
 
 
-async def test_a_turn_by_a_clock_that_is_ahead_has_one_event_although_its_status_was_lost(
+async def test_an_event_that_was_lost_is_told_by_the_next_leader_although_the_check_moved(
     kubernetes: Kubernetes,
 ) -> None:
-    """The first leader posted the Event and died before the status was written."""
+    """The worker that has the Check now found it as it is, and knows of no turn."""
     begin = kubernetes.clock.time()
-    seen = state(DOWN, begin + 120 * AHEAD, previous=UP)
     await Operator(kubernetes).find(one(UP, begin))
-    before = kubernetes.status
-    await Operator(kubernetes).find(_read(kubernetes, seen))
-    kubernetes.status = before
-    kubernetes.clock.advance(5)
-    await Operator(kubernetes).find(_read(kubernetes, seen))
+    await Operator(kubernetes).find(one(DOWN, begin + 5, previous=UP))
+    (lost,) = kubernetes.events.values()
+    kubernetes.events.clear()
+    kubernetes.clock.advance(10)
+    await Operator(kubernetes).find(one(DOWN, begin + 9))
+    (told,) = kubernetes.events.values()
+    assert (told.name, told.note) == (lost.name, lost.note)
+
+
+async def test_a_turn_has_one_event_although_its_leader_died_before_the_status_and_the_check_moved(
+    kubernetes: Kubernetes,
+) -> None:
+    begin = kubernetes.clock.time()
+    await Operator(kubernetes).find(one(UP, begin))
+    first = Operator(kubernetes)
+    first.away = True
+    await first.find(one(DOWN, begin + 5, previous=UP))
+    first.post()
+    await Operator(kubernetes).find(one(DOWN, begin + 9))
     assert kubernetes.told == ["Down"]
-    assert kubernetes.status is not None
-    assert kubernetes.status.verdict is DOWN
-    kubernetes.clock.advance(240 * AHEAD)
-    await Operator(kubernetes).find(_read(kubernetes, seen))
-    assert kubernetes.told == ["Down"]
+
+
+async def test_a_turn_that_another_leader_wrote_at_the_last_moment_is_told_by_this_one(
+    kubernetes: Kubernetes,
+) -> None:
+    begin = kubernetes.clock.time()
+    await Operator(kubernetes).find(one(UP, begin))
+    first, second = Operator(kubernetes), Operator(kubernetes)
+    await first.find(one(DOWN, begin + 5, previous=UP))
+    kubernetes.events.clear()
+    second.away = True
+    await second.find(one(DOWN, begin + 5, previous=UP))
+    # Its write was refused: it looks again.
+    second.watch()
+    second.away = False
+    second.work()
+    assert (kubernetes.told, second.writes) == (["Down"], 0)
+
+
+async def test_an_event_is_of_the_time_when_it_was_whenever_it_is_told(kubernetes: Kubernetes) -> None:
+    begin = kubernetes.clock.time()
+    await Operator(kubernetes).find(one(UP, begin), one(DOWN, begin + 5, previous=UP))
+    kubernetes.events.clear()
+    kubernetes.clock.advance(60)
+    Operator(kubernetes).work()
+    (told,) = kubernetes.events.values()
+    document = event_document(told, instance="operator-1", now=kubernetes.clock.time())
+    assert document["eventTime"] == rfc3339_micro(begin + 5)
+    early = event_document(told, instance="operator-1", now=begin)
+    assert early["eventTime"] == rfc3339_micro(begin)

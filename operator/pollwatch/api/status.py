@@ -88,6 +88,8 @@ class CheckStatus(Model):
     """The judgement over all targets. `Degraded`: some fail. `Unknown`: not probed, or not judged yet."""
     last_transition_time: Timestamp | None = None
     """When `verdict` last changed."""
+    previous_verdict: Verdict | None = None
+    """What `verdict` was before that."""
     targets: TargetCounts | None = None
     """How many targets there are, and how many are well."""
     reason: Annotated[str, Field(max_length=64)] | None = None

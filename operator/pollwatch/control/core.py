@@ -130,6 +130,7 @@ class Core:
             offer=queues.statuses.add,
             tell=self._recorder.record,
             repeat=self._recorder.repeat,
+            met_defect=metrics.reconcile_errors.inc,
             clock=clock,
             alerts=self._alerting or NO_ALERTS,
         )

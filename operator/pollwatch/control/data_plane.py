@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pollwatch.control.conditions import rfc3339_micro
 from pollwatch.control.plan_book import Changes, PlanBook
 from pollwatch.plan.egress import UNRESTRICTED, EgressPolicy
 from pollwatch.plan.states import CheckState
@@ -23,16 +22,6 @@ class Found:
     state: CheckState
     history: bool = False
     """Whether a later state of the Check is known already: this one only tells how it came to that."""
-    claimed: float | None = None
-    """When the worker says that the verdict began, Unix seconds, where its clock is so far ahead that
-    `state.since` is when it was read; `None`: it is believed."""
-
-    @property
-    def turn_id(self) -> str:
-        """What a worker says of a turn to whoever reads its feed, and whenever: when it was, by its clock."""
-        if self.claimed is None:
-            return rfc3339_micro(self.state.since)
-        return f"claimed/{self.claimed!r}"
 
 
 class DataPlane(Protocol):

@@ -12,7 +12,6 @@ from http import HTTPStatus
 
 import httpx
 
-from pollwatch.control.data_plane import Found
 from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.clock import Clock
 from pollwatch.plan.states import CheckState
@@ -202,13 +201,11 @@ class _Collecting:
         self._history.append(state)
 
 
-def believed(pool: str, state: CheckState, now: float) -> Found:
-    """Take in how a Check is, as having begun at most `AHEAD` seconds after `now` (Unix seconds)."""
+def at_latest(state: CheckState, now: float) -> CheckState:
+    """Give a state that began at most `AHEAD` seconds after `now` (Unix seconds)."""
     if max(state.since, state.at) <= now + AHEAD:
-        return Found(pool=pool, state=state)
-    since, at = min(state.since, now), min(state.at, now)
-    claimed = state.since if since != state.since else None
-    return Found(pool=pool, state=replace(state, since=since, at=at), claimed=claimed)
+        return state
+    return replace(state, since=min(state.since, now), at=min(state.at, now))
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:

@@ -115,7 +115,7 @@ def read_locations(documents: Any) -> tuple[Location, ...]:
     return tuple(
         Location(
             pool=document.get("pool", ""),
-            verdict=_verdict(document.get("verdict")),
+            verdict=read_verdict(document.get("verdict")),
             since=document.get("since") or "",
             total=(document.get("targets") or {}).get("total", 0),
             up=(document.get("targets") or {}).get("up", 0),
@@ -126,5 +126,6 @@ def read_locations(documents: Any) -> tuple[Location, ...]:
     )
 
 
-def _verdict(text: Any) -> Verdict:
+def read_verdict(text: Any) -> Verdict:
+    """Read a verdict; `Unknown` where the text is none."""
     return Verdict(text) if text in frozenset(Verdict) else Verdict.UNKNOWN

@@ -6,13 +6,11 @@ retry, by the next leader) is refused by the API server as a duplicate.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from pollwatch.api.conditions import AlertsReason, ConditionStatus, ConditionType
 from pollwatch.control.cluster import CHECKS
-from pollwatch.control.conditions import find_condition
-from pollwatch.control.data_plane import Found
+from pollwatch.control.conditions import find_condition, rfc3339_micro
 from pollwatch.control.record import VerdictTurn
 from pollwatch.control.status import PROBED, CheckStatus
 from pollwatch.plan.checks import CheckKey
@@ -36,7 +34,9 @@ class News:
     """What the operator did: `Judge` or `Validate`."""
     note: str
     occasion: str
-    """Mostly when it began: with the Check's uid and the reason it names the Event."""
+    """When it began, mostly: with the Check's uid and the reason it names the Event."""
+    since: str = ""
+    """When it began, RFC 3339 with microseconds; empty: now."""
 
     @property
     def name(self) -> str:
@@ -114,48 +114,46 @@ def turn_news(key: CheckKey, uid: str, turn: VerdictTurn, *, locations: int) -> 
         return None
     place = f"{turn.pool} found {turn.state.verdict}, " if locations > 1 else ""
     return _verdict_news(
-        key, uid, turn.before, turn.after, occasion=turn.turn_id, found=f"{place}{_found(turn.state)}"
+        key, uid, turn.before, turn.after, since=turn.since, found=f"{place}{_found_by(turn.state)}"
     )
 
 
-def known_news(found: Found) -> News | None:
+def known_news(state: CheckState) -> News | None:
     """Say again what was told, maybe, by the leader before this one; the API server knows.
 
     Args:
-        found: of a Check with one pool.
+        state: of a Check with one pool.
     """
-    state = found.state
     # What a worker found first may have been no turn: the Check was the same before it started.
     if Verdict.UNKNOWN in (state.previous, state.verdict) or state.previous is state.verdict:
         return None
+    since = rfc3339_micro(state.since)
     return _verdict_news(
-        state.key, state.uid, state.previous, state.verdict, occasion=found.turn_id, found=_found(state)
+        state.key, state.uid, state.previous, state.verdict, since=since, found=_found_by(state)
     )
 
 
-def silence_news(key: CheckKey, uid: str, before: Verdict, after: CheckStatus) -> News | None:
-    """Say that a verdict became another one although no pool said so: a pool was given up, say.
+def standing_news(key: CheckKey, uid: str, status: CheckStatus) -> News | None:
+    """Say what a status says: of a turn that no pool told (one was given up, say), or told some leader.
 
     Args:
         key: the Check.
         uid: its identity.
-        before: the verdict until now.
-        after: the status that was just written.
+        status: the one that was written, or is held.
     """
-    ready = find_condition(after.conditions, ConditionType.READY)
-    if ready is None or ready.reason not in PROBED:
+    ready = find_condition(status.conditions, ConditionType.READY)
+    if ready is None or ready.reason not in PROBED or status.previous is status.verdict:
         return None
-    if (before, after.verdict) == (Verdict.UNKNOWN, Verdict.UP):
+    if (status.previous, status.verdict) == (Verdict.UNKNOWN, Verdict.UP):
         return None
-    parts = [f"{after.up} of {after.total} targets up"]
-    parts += [part for part in (after.reason, after.message) if part]
+    found = _found(status.up, status.total, status.reason, status.address, status.message)
     return _verdict_news(
-        key, uid, before, after.verdict, occasion=after.last_transition_time, found="; ".join(parts)
+        key, uid, status.previous, status.verdict, since=status.last_transition_time, found=found
     )
 
 
 def _verdict_news(
-    key: CheckKey, uid: str, before: Verdict, after: Verdict, *, occasion: str, found: str
+    key: CheckKey, uid: str, before: Verdict, after: Verdict, *, since: str, found: str
 ) -> News:
     return News(
         key=key,
@@ -164,33 +162,40 @@ def _verdict_news(
         reason=after.value,
         action="Judge",
         note=f"{after} (was {before}): {found}",
-        occasion=occasion,
+        occasion=since,
+        since=since,
     )
 
 
-def _found(state: CheckState) -> str:
-    parts = [f"{state.up} of {state.total} targets up"]
-    if state.reason is not None:
-        place = f" at {state.address}" if state.address else ""
-        parts.append(f"{state.reason}{place}")
-        if state.evidence:
-            parts.append(state.evidence)
+def _found_by(state: CheckState) -> str:
+    reason = state.reason.value if state.reason is not None else ""
+    return _found(state.up, state.total, reason, state.address, state.evidence)
+
+
+def _found(up: int, total: int, reason: str, address: str, evidence: str) -> str:
+    parts = [f"{up} of {total} targets up"]
+    if reason:
+        parts.append(f"{reason} at {address}" if address else reason)
+        if evidence:
+            parts.append(evidence)
     return "; ".join(parts)
 
 
 def event_document(said: News, *, instance: str, now: float) -> dict[str, Any]:
-    """Build the Event (events.k8s.io/v1).
+    """Build the Event (events.k8s.io/v1). Its time is when what it says began, whenever it is posted.
 
     Args:
         said: what it says.
         instance: who reports it: the name of the Pod or host.
         now: Unix seconds.
     """
+    latest = rfc3339_micro(now)
+    is_known = len(said.since) == len(latest)
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {"name": said.name, "namespace": said.key.namespace},
-        "eventTime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "eventTime": min(said.since, latest) if is_known else latest,
         "type": "Warning" if said.warning else "Normal",
         "reason": said.reason,
         "action": said.action,

@@ -16,7 +16,7 @@ from pollwatch.control.feed_page import (
     NoAnswerError,
     Page,
     UnauthorizedError,
-    believed,
+    at_latest,
     read_page,
 )
 from pollwatch.control.limiter import TokenBucket
@@ -266,7 +266,7 @@ class Puller:
             self._found(Found(pool=peer.pool, state=state, history=True))
             await slices.breathe()
         for state in page.newest:
-            self._found(believed(peer.pool, state, now))
+            self._found(Found(pool=peer.pool, state=at_latest(state, now)))
             await slices.breathe()
 
 

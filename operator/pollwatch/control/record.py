@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pollwatch.control.conditions import rfc3339_micro
-from pollwatch.control.data_plane import Found
 from pollwatch.control.locations import Location, location_of
 from pollwatch.control.status import CheckStatus, Standing, has_verdict
 from pollwatch.plan.states import CheckState, Verdict
@@ -19,13 +18,16 @@ class VerdictTurn(NamedTuple):
     after: Verdict
     since: str
     """RFC 3339."""
-    turn_id: str
-    """Names the turn, whoever finds it: see `Found`."""
     pool: str
     state: CheckState
     """What the pool said that made it so."""
     judged_before: bool
     """Whether samples stood behind `before`."""
+
+    @property
+    def standing(self) -> Standing:
+        """The verdict that it led to."""
+        return Standing(self.after, self.since, self.before)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,7 +49,7 @@ class Record:
     """By pool: the verdict after its last turn that was told."""
     _known: dict[str, Standing] = field(default_factory=dict)
     """By pool: the verdict after its last turn, told or waiting."""
-    _waiting: list[tuple[Turn, Found]] = field(default_factory=list)
+    _waiting: list[tuple[Turn, CheckState]] = field(default_factory=list)
 
     @classmethod
     def begin(cls, uid: str, held: CheckStatus | None, pools: Collection[str]) -> "Record":
@@ -73,16 +75,21 @@ class Record:
         for pool in pools:
             self._told.setdefault(pool, Standing(Verdict.UNKNOWN, ""))
             self._known.setdefault(pool, Standing(Verdict.UNKNOWN, ""))
-        self._waiting = [(turn, found) for turn, found in self._waiting if turn.pool in pools]
+        self._waiting = [(turn, state) for turn, state in self._waiting if turn.pool in pools]
 
     def location(self, pool: str) -> Location | None:
         """Give what holds in a pool; `None` when it has not said anything yet."""
         state = self.states.get(pool)
         return location_of(pool, state, self._known[pool].since) if has_verdict(state) and state else None
 
-    def note(self, found: Found) -> bool:
-        """Take in what a pool found, with a verdict; return whether it is a turn that is not known yet."""
-        pool, state, history = found.pool, found.state, found.history
+    def note(self, pool: str, state: CheckState, *, history: bool) -> bool:
+        """Take in what a pool found; return whether it is a turn that is not known yet.
+
+        Args:
+            pool: the pool.
+            state: one with a verdict.
+            history: a later state is known already.
+        """
         if not history:
             self.states[pool] = state
         known, since = self._known[pool], rfc3339_micro(state.since)
@@ -90,7 +97,7 @@ class Record:
         if state.verdict is known.verdict or (history and since <= known.since):
             return False
         self._known[pool] = Standing(state.verdict, since)
-        self._waiting.append((Turn(state.since, pool, state.verdict), found))
+        self._waiting.append((Turn(state.since, pool, state.verdict), state))
         return True
 
     def give_up(self, pool: str, *, now: float) -> None:
@@ -101,7 +108,7 @@ class Record:
     def turns(self, *, quorum: int) -> Iterator[VerdictTurn]:
         """Tell the turns that were not told yet, each once."""
         waiting, self._waiting = self._waiting, []
-        sources = dict(waiting)
+        states = dict(waiting)
         held = {pool: known.verdict for pool, known in self._told.items()}
         known_before = any(told.since for told in self._told.values())
         self._told = dict(self._known)
@@ -110,16 +117,16 @@ class Record:
             # Pools that are all new to the Check: together they find what stands already.
             self.judged = self.judged or bool(waiting)
             return
-        for change in changes(held, sources, quorum=quorum):
-            source = sources[change.turn]
+        for change in changes(held, states, quorum=quorum):
+            state = states[change.turn]
             since = rfc3339_micro(change.turn.since)
             before, judged = self.standing.verdict, self.judged
             # What Kubernetes held of the whole may differ from what its pools added up to.
             if before is change.after:
                 self.judged = True
                 continue
-            self.stand(Standing(change.after, since), judged=True)
-            yield VerdictTurn(before, change.after, since, source.turn_id, source.pool, source.state, judged)
+            self.stand(Standing(change.after, since, before), judged=True)
+            yield VerdictTurn(before, change.after, since, change.turn.pool, state, judged)
 
     def stand(self, standing: Standing, *, judged: bool) -> None:
         """Take in the verdict over all pools."""

@@ -16,12 +16,13 @@ from pollwatch.control.alerting.outcomes import NO_ALERTS, Alerts, Silence
 from pollwatch.control.data_plane import DataPlane, Found
 from pollwatch.control.decision import Decision
 from pollwatch.control.locations import Location
-from pollwatch.control.news import News, admission_news, alerts_news, silence_news, turn_news
+from pollwatch.control.news import News, admission_news, alerts_news, standing_news, turn_news
 from pollwatch.control.patience import Patience
 from pollwatch.control.record import Record, VerdictTurn
-from pollwatch.control.retelling import retold
+from pollwatch.control.retelling import restated, retold
 from pollwatch.control.status import Admission, desired_status, has_verdict
 from pollwatch.control.store import HeldCheck, Store
+from pollwatch.control.untold import Untold
 from pollwatch.control.writer import StatusWrite
 from pollwatch.plan.checks import CheckKey, CheckPlan
 from pollwatch.plan.clock import Clock
@@ -52,6 +53,7 @@ class Reporter:
         offer: Callable[[CheckKey], None],
         tell: Callable[[News], None],
         repeat: Callable[[News], None],
+        met_defect: Callable[[], None],
         clock: Clock,
         alerts: Alerts = NO_ALERTS,
     ) -> None:
@@ -63,6 +65,7 @@ class Reporter:
             offer: called for each Check whose status may have to be written.
             tell: called for what is news.
             repeat: called for what was news, and was told unless the one who should have died.
+            met_defect: called for each defect, beside the log.
             clock: now.
             alerts: knows what became of alert rules.
         """
@@ -72,9 +75,11 @@ class Reporter:
         self._offer = offer
         self._tell = tell
         self._repeat = repeat
+        self._met_defect = met_defect
         self._clock = clock
         self._decided: dict[CheckKey, Decision] = {}
         self._records: dict[CheckKey, Record] = {}
+        self._untold = Untold(tell)
         self._patience = Patience()
         self._settling: dict[CheckKey, float] = {}
         """Until when (monotonic) a Check of several pools waits for all of them."""
@@ -85,6 +90,7 @@ class Reporter:
         self._records.clear()
         self._settling.clear()
         self._patience.clear()
+        self._untold.clear()
         now = self._clock.monotonic()
         for key, decided in self._decided.items():
             if decided.admission.planned:
@@ -92,6 +98,7 @@ class Reporter:
                 for pool in decided.pools:
                     seconds = decided.expected if is_new else decided.patience(pool)
                     self._patience.wait(key, pool, until=now + seconds)
+            self._restate(key, decided.uid)
             self._offer(key)
 
     def decided(
@@ -172,6 +179,7 @@ class Reporter:
             now=self._clock.time(),
         )
         if wanted == check.status:
+            self._untold.shown(key, wanted.standing)
             return None
         return StatusWrite(
             uid=check.uid,
@@ -195,11 +203,13 @@ class Reporter:
         else:
             before = write.before.verdict if write.before is not None else Verdict.UNKNOWN
         if write.after.verdict is before:
+            self._untold.shown(key, write.after.standing)
             return
+        self._untold.overtake(key)
         if record is not None and record.standing == write.standing:
             record.stand(write.after.standing, judged=bool(write.after.reason))
         self._log_turn(key, before, write.after.verdict)
-        told = silence_news(key, write.uid, before, write.after)
+        told = standing_news(key, write.uid, write.after)
         if told is not None:
             self._tell(told)
 
@@ -255,6 +265,7 @@ class Reporter:
         try:
             yield
         except Exception:  # noqa: BLE001 - logged with its traceback
+            self._met_defect()
             self._log.exception("reporting on a Check met a defect", check=str(key))
 
     def _found(self, found: Found) -> None:
@@ -272,8 +283,8 @@ class Reporter:
                 self._patience.wait(key, pool, until=self._clock.monotonic() + decided.expected)
             return
         record = self._record(key, decided)
-        if not record.note(found) and len(decided.pools) == 1:
-            told = retold(found, record.standing, now=self._clock.time())
+        if not record.note(pool, state, history=found.history) and len(decided.pools) == 1:
+            told = retold(state, record.standing, now=self._clock.time())
             if told is not None:
                 self._repeat(told)
         if found.history:
@@ -299,10 +310,18 @@ class Reporter:
             return
         for turn in record.turns(quorum=decided.quorum):
             self._log_turn(key, turn.before, turn.after, turn)
-            told = turn_news(key, record.uid, turn, locations=len(decided.pools))
-            if told is not None:
-                self._tell(told)
+            news = turn_news(key, record.uid, turn, locations=len(decided.pools))
+            self._untold.add(key, turn.standing, news)
         self._offer(key)
+
+    def _restate(self, key: CheckKey, uid: str) -> None:
+        """Have the Event posted again that the status speaks of, lest it was lost with the last leader."""
+        held = self._store.checks.get(key)
+        if held is None or held.status is None or held.uid != uid:
+            return
+        told = restated(key, uid, held.status, now=self._clock.time())
+        if told is not None:
+            self._repeat(told)
 
     def _found_in_pools(
         self, key: CheckKey, check: HeldCheck, decided: Decision
@@ -341,6 +360,7 @@ class Reporter:
     def _drop_found(self, key: CheckKey) -> None:
         self._records.pop(key, None)
         self._settling.pop(key, None)
+        self._untold.forget(key)
         self._patience.forget(key)
 
     def _log_turn(

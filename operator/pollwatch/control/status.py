@@ -1,7 +1,7 @@
 """What the status of a Check should be: pure functions from what is known to what is written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pollwatch.api.conditions import AcceptedReason, AlertsReason, ConditionStatus, ConditionType, ReadyReason
@@ -14,7 +14,7 @@ from pollwatch.control.conditions import (
     rfc3339,
     rfc3339_micro,
 )
-from pollwatch.control.locations import Location, locations_document, overall, read_locations
+from pollwatch.control.locations import Location, locations_document, overall, read_locations, read_verdict
 from pollwatch.plan.samples import Reason
 from pollwatch.plan.states import CheckState, Verdict
 
@@ -34,6 +34,8 @@ class CheckStatus:
     verdict: Verdict
     last_transition_time: str
     """When `verdict` began, RFC 3339."""
+    previous: Verdict = field(default=Verdict.UNKNOWN, compare=False)
+    """The verdict before that; no status is written for its sake: an older CRD does not keep it."""
     total: int = 0
     up: int = 0
     address: str = ""
@@ -48,7 +50,7 @@ class CheckStatus:
     @property
     def standing(self) -> "Standing":
         """The verdict, and when it began."""
-        return Standing(self.verdict, self.last_transition_time)
+        return Standing(self.verdict, self.last_transition_time, self.previous)
 
     def document(self) -> dict[str, Any]:
         """Return the status as a JSON merge patch (RFC 7396) puts it in place: `null` removes."""
@@ -57,6 +59,7 @@ class CheckStatus:
             "conditions": [one.document() for one in self.conditions],
             "verdict": self.verdict.value,
             "lastTransitionTime": self.last_transition_time,
+            "previousVerdict": self.previous.value,
             "targets": {"total": self.total, "up": self.up, "summary": f"{self.up}/{self.total}"},
             "address": self.address or None,
             "reason": self.reason or None,
@@ -70,15 +73,12 @@ def read_status(document: Mapping[str, Any] | None) -> CheckStatus | None:
     if not document or not document.get("conditions"):
         return None
     targets = document.get("targets") or {}
-    try:
-        verdict = Verdict(document.get("verdict", Verdict.UNKNOWN))
-    except ValueError:
-        verdict = Verdict.UNKNOWN
     return CheckStatus(
         observed_generation=document.get("observedGeneration", 0),
         conditions=tuple(read_condition(one) for one in document["conditions"]),
-        verdict=verdict,
+        verdict=read_verdict(document.get("verdict")),
         last_transition_time=document.get("lastTransitionTime", ""),
+        previous=read_verdict(document.get("previousVerdict")),
         total=targets.get("total", 0),
         up=targets.get("up", 0),
         address=document.get("address") or "",
@@ -115,6 +115,8 @@ class Standing(NamedTuple):
     verdict: Verdict
     since: str
     """RFC 3339."""
+    previous: Verdict = Verdict.UNKNOWN
+    """The verdict before that, where it is known."""
 
 
 def desired_status(
@@ -153,6 +155,7 @@ def desired_status(
             conditions=conditions,
             verdict=held.verdict,
             last_transition_time=held.last_transition_time or rfc3339_micro(now),
+            previous=held.previous,
             total=held.total,
             up=held.up,
             address=held.address,
@@ -164,12 +167,16 @@ def desired_status(
     judged = overall(locations, quorum=quorum)
     if standing is None and held is not None:
         standing = held.standing
-    goes_on = standing is not None and standing.verdict is judged.verdict and standing.since
+    if standing is None:
+        standing = Standing(Verdict.UNKNOWN, "")
+    if standing.verdict is not judged.verdict or not standing.since:
+        standing = Standing(judged.verdict, rfc3339_micro(now), standing.verdict)
     return CheckStatus(
         observed_generation=admission.generation,
         conditions=conditions,
         verdict=judged.verdict,
-        last_transition_time=standing.since if standing is not None and goes_on else rfc3339_micro(now),
+        last_transition_time=standing.since,
+        previous=standing.previous,
         total=judged.total,
         up=judged.up,
         address=judged.address,
