@@ -71,7 +71,7 @@ class Value:
             "type": inferred,
             "default": self.default,
         }
-        said = _resolved(self.schema)
+        said: dict[str, Any] = _resolved(self.schema)
         if "$ref" in said:
             # Beside a `$ref`, draft 7 reads nothing else.
             said = {"allOf": [said]}

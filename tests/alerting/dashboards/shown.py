@@ -78,6 +78,14 @@ class Shown:
             for letter, answer in self._run(panel["targets"]).items()
         }
 
+    def offered(self, variable: str) -> set[str]:
+        """What can be chosen of a variable, by the choices that are made of others."""
+        (found,) = (one for one in self._dashboard["templating"]["list"] if one["name"] == variable)
+        asked = re.fullmatch(r"label_values\((.+), (\w+)\)", self._interpolated(found["query"]["query"]))
+        assert asked is not None
+        path = f"/api/datasources/uid/prometheus/resources/api/v1/label/{asked[2]}/values"
+        return set(self._grafana.get(path, **{"match[]": asked[1]})["data"])
+
     def annotation(self, name: str) -> Answer:
         """What is marked on the charts."""
         (found,) = (one for one in self._dashboard["annotations"]["list"] if one["name"] == name)

@@ -218,7 +218,8 @@ def heatmap(title: str, description: str, query: Query, *, unit: str, no_value: 
             "legend": {"show": True},
             "rowsFrame": {"layout": "auto", "value": "Probes a second"},
             "showValue": "never",
-            "tooltip": {"show": True, "yHistogram": True},
+            # `show` is what Grafana 10.1 reads, `mode` is what newer ones do.
+            "tooltip": {"show": True, "mode": "single", "yHistogram": True},
             "yAxis": {"axisPlacement": "left", "unit": unit, "reverse": False},
         },
     )
