@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +19,10 @@ from tests.cluster.fixtures import CRDS
 
 if TYPE_CHECKING:
     from tests.chart.helm import Helm
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+SITE = "https://pollwatch.dev/"
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +62,26 @@ def test_the_examples_can_be_applied(metadata: dict[str, Any]) -> None:
     assert parse_pool(pool).name == "east"
 
 
+def test_pictures_and_pages_are_on_the_site(metadata: dict[str, Any]) -> None:
+    links = [one["url"] for one in annotation(metadata, "links")]
+    pictures = [metadata["icon"], *(one["url"] for one in annotation(metadata, "screenshots"))]
+    on_the_site = [url.removeprefix(SITE) for url in (*links, *pictures) if url.startswith(SITE)]
+
+    assert len(on_the_site) > len(pictures)
+    for path in on_the_site:
+        page = DOCS / (f"{path.rstrip('/')}.md" if path.endswith("/") else path or "README.md")
+        assert page.is_file(), path
+
+
+def test_a_release_candidate_is_not_listed(metadata: dict[str, Any]) -> None:
+    repository = yaml.safe_load((CHART / "artifacthub-repo.yml").read_text(encoding="utf-8"))
+    (ignored,) = repository["ignore"]
+
+    assert ignored["name"] == metadata["name"]
+    assert re.search(ignored["version"], "1.0.0-rc.1")
+    assert not re.search(ignored["version"], "1.0.0")
+
+
 def test_a_cluster_that_is_too_old_is_refused(helm: Helm) -> None:
     with pytest.raises(HelmError, match=r"requires kubeVersion: >=1\.31"):
         helm("template", "pollwatch", CHART, "--kube-version=1.30.14")
@@ -72,6 +98,6 @@ def test_the_package_holds_what_is_installed_and_not_what_tests_it(
 
     assert package.name == f"pollwatch-{__version__}.tgz"
     assert {"values.schema.json", "README.md", "files/self-rules.yaml"} < names
-    assert not [name for name in names if name.startswith(("tests/", "ci/"))]
+    assert not [name for name in names if name.startswith(("tests/", "ci/", "artifacthub"))]
     # A release is kept in a Secret, which takes a megabyte.
     assert package.stat().st_size < 300_000
