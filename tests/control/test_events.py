@@ -241,6 +241,15 @@ async def test_an_event_that_can_never_be_posted_holds_up_no_other(bench: Bench,
     assert (bench.outcomes("failed"), len(bench.site.requests)) == (1, 1)
 
 
+async def test_nor_does_one_that_meets_a_defect(bench: Bench) -> None:
+    bench.recorder.record(say(note=cast("str", 2016)))
+    bench.recorder.record(say("after it"))
+    await bench.recorder.idle()
+    assert bench.posted() == ["after it"]
+    assert bench.outcomes("failed") == 1
+    assert sample(bench.metrics, "pollwatch_operator_reconcile_errors_total") == 1
+
+
 async def test_nor_does_one_that_the_api_server_fails_at(bench: Bench) -> None:
     bench.site.answer = refusal(500)
     bench.recorder.record(say())

@@ -118,7 +118,7 @@ class Recorder:
                     continue
                 self._posting = said
                 await self._all.take(self._sleep)
-                delay = await self._post(said)
+                delay = await self._post_isolated(said)
                 if delay is not None:
                     queue.put_back(said)
                     self._resting.add(said.key.namespace)
@@ -130,6 +130,16 @@ class Recorder:
         await self._sleep(seconds)
         self._resting.discard(namespace)
         self._arrived.set()
+
+    async def _post_isolated(self, said: News) -> float | None:
+        """Post one; a defect that it meets ends here, told: the others go on."""
+        try:
+            return await self._post(said)
+        except Exception:  # noqa: BLE001 - logged with its traceback
+            self._metrics.reconcile_errors.inc()
+            self._metrics.events.labels("failed").inc()
+            self._log.exception("posting an Event met a defect", check=str(said.key), reason=said.reason)
+            return None
 
     async def _post(self, said: News) -> float | None:
         """Post one, and wait for an API server that is away or busy.
