@@ -217,8 +217,9 @@ def test_a_pool_that_is_deleted_leaves_nothing_and_its_checks_keep_their_last_st
     node.collect_garbage(on=False)  # The operator does it by itself, too.
     pools.create("east", replicas=2)
     checks.create("front-page", pool="east", http={"url": counted.url("/")})
-    start_pooled()
+    operator = start_pooled()
     before = checks.wait_verdict("front-page", "Up")
+    assert operator.series("pollwatch_operator_feed_states_total", 'pool="east"')
     pools.delete("east")
     condition = checks.wait_reason("front-page", "Accepted", "PoolNotFound")
     assert "east" in condition["message"]
@@ -231,6 +232,7 @@ def test_a_pool_that_is_deleted_leaves_nothing_and_its_checks_keep_their_last_st
     )
     node.collect_garbage(on=True)
     wait_until(lambda: not pools.made("east"), what="the Pods to go")
+    wait_until(lambda: operator.series("", 'pool="east"') == {}, what="its series to go")
 
     pools.create("east")
     checks.wait_reason("front-page", "Ready", "Probing")

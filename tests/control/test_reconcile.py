@@ -97,6 +97,7 @@ class Bench:
             offer=self.offered.append,
             tell=lambda _news: None,
             repeat=lambda _news: None,
+            met_defect=self.metrics.reconcile_errors.inc,
             clock=clock,
         )
         self.reconciler = Reconciler(

@@ -39,7 +39,8 @@ class ControlMetrics(Collector):
         )
         self.reconcile_errors = Counter(
             "pollwatch_operator_reconcile_errors",
-            "Checks whose compilation met a defect in Pollwatch. Always 0 in a healthy operator.",
+            "Defects in Pollwatch that one Check, pool, worker or Event met while all others went on: the log"
+            " has the traceback. Always 0 in a healthy operator.",
             registry=self.registry,
         )
         self.status_writes = Counter(
@@ -183,6 +184,11 @@ class ControlMetrics(Collector):
             self.events.labels(outcome)
         for outcome in ("succeeded", "failed"):
             self.resyncs.labels(outcome)
+
+    def forget_pool(self, pool: str) -> None:
+        """Drop what is counted of a pool that is gone; what is told of its workers goes with these."""
+        for family in (self.feed_states, self.plan_writes, self.plan_pushes):
+            family.remove_by_labels({"pool": pool})
 
     def render(self, exposition: Exposition) -> Iterator[bytes]:
         """Render all families, in one slice."""

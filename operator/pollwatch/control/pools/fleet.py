@@ -80,6 +80,7 @@ class Fleet:
         self._readiness = Readiness(pools, owned, metrics=metrics, clock=clock)
         self._log = structlog.get_logger("pollwatch.pools")
         pools.subscribe(self._stir)
+        pools.subscribe(self._forget_if_gone)
         owned.subscribe(self._stir)
 
     # The data plane
@@ -164,7 +165,10 @@ class Fleet:
         finally:
             # Whoever leads next hears it from the workers; should we again, it would be old news.
             self._found.clear()
+            employed = list(self._crews)
             self._crews.clear()
+            for name in employed:
+                self._forget_if_gone(name)
             for shards in self._shards.values():
                 shards.reset()
             await client.aclose()
@@ -192,6 +196,7 @@ class Fleet:
         await crew.run()
         del self._crews[name]
         self._shards_of(name).reset()
+        self._forget_if_gone(name)
         if self._pools.get(name) is not None:
             # It was made again while what there was of it was taken away.
             self._stir(name)
@@ -199,6 +204,11 @@ class Fleet:
     def _stir(self, name: str) -> None:
         self._moved.add(name)
         self._changed.set()
+
+    def _forget_if_gone(self, name: str) -> None:
+        """Count no more for a pool that is gone, once nothing is done for it any more."""
+        if self._pools.get(name) is None and name not in self._crews:
+            self._metrics.forget_pool(name)
 
     def _shards_of(self, name: str) -> Shards:
         if name not in self._shards:
