@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.cluster.cache import Cache, ToolUnavailableError
@@ -12,7 +13,7 @@ from tests.cluster.node.images import BUSYBOX, ImageBuilder, product_image, prog
 from tests.cluster.node.isolation import run_isolated
 from tests.cluster.node.kit import KIT_VARIABLE, Kit
 from tests.cluster.node.packages import install_missing_packages, with_administrators_path
-from tests.cluster.node.runs import new_run, sweep
+from tests.cluster.node.runs import RUNS, new_run, sweep
 from tests.cluster.programs import IN_A_CLUSTER, NEEDED_BY_A_NODE
 from tests.cluster.progress import Progress
 from tests.cluster.sources import CRDS
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def launch(command: Sequence[str | Path], *, monitoring: bool = False) -> int:
+def launch(
+    command: Sequence[str | Path],
+    *,
+    monitoring: bool = False,
+    gathered: Kit | None = None,
+    runs: Path = RUNS,
+) -> int:
     """Run a command in namespaces of its own, in which it can start a `OneNode`.
 
     The command finds the path of its `Kit` in the variable `KIT_VARIABLE`.
@@ -32,6 +39,8 @@ def launch(command: Sequence[str | Path], *, monitoring: bool = False) -> int:
     Args:
         command: The program and its arguments.
         monitoring: Have Helm, Prometheus, Alertmanager, Grafana and their operators in the kit, too.
+        gathered: The kit of another run, to begin at once with what is in it.
+        runs: Where the folder of the run is to be, among those of earlier ones.
 
     Returns:
         The command's exit code; 1 after one line about what is missing; 130 after Ctrl-C.
@@ -41,14 +50,15 @@ def launch(command: Sequence[str | Path], *, monitoring: bool = False) -> int:
         progress.say("a one-node cluster needs root, for namespaces and containers: try it with sudo")
         return 1
     try:
-        for name in sweep():
+        for name in sweep(runs):
             progress.say(f"removed what {name} has left, which was killed")
         environment = with_administrators_path(os.environ)
         install_missing_packages(environment, progress)
-        with new_run() as folder:
+        with new_run(runs) as folder:
             progress.say(f"logs: {folder}")
             kit = folder / "kit.json"
-            _gather(folder, environment, progress, monitoring=monitoring).write(kit)
+            made = gathered or _gather(folder, environment, progress, monitoring=monitoring)
+            replace(made, name=folder.name, folder=folder).write(kit)
             return run_isolated(command, environment={**environment, KIT_VARIABLE: str(kit)})
     except ToolUnavailableError as error:
         progress.say(str(error))
