@@ -172,6 +172,6 @@ def one(verdict: Verdict, at: float, *, pool: str = "east", previous: Verdict = 
     return Found(pool=pool, state=state(verdict, at, previous=previous))
 
 
-def page(*states: CheckState, pool: str = "east") -> list[Found]:
+def page(*states: CheckState, pool: str = "east", recent: bool | None = None) -> list[Found]:
     """What a worker tells at once: all but the last state are history."""
-    return [Found(pool=pool, state=one, history=one is not states[-1]) for one in states]
+    return [Found(pool=pool, state=one, history=one is not states[-1], recent=recent) for one in states]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -64,6 +65,23 @@ async def test_only_the_newest_state_of_a_check_on_a_page_is_not_history(worker:
             ("a", UP, False),
             ("b", DOWN, False),
         ]
+
+
+async def test_what_was_found_lately_is_told_from_what_is_old_whatever_clocks_say(worker: ToldWorker) -> None:
+    found = [worker.tell("b", verdict) for verdict in (UP, DOWN)]
+    # Its turn is not in the feed any more.
+    quiet = replace(found[0], key=make_check("a").key)
+    worker.states[quiet.key] = quiet
+    async with linked(worker.url) as link:
+        await until(lambda: len(link.found) == 3, "all states")
+        assert [(one.state.key.name, one.state.verdict, one.recent) for one in link.found] == [
+            ("b", UP, True),
+            ("b", DOWN, True),
+            ("a", UP, False),
+        ]
+        worker.tell("a", DOWN)
+        await until(lambda: len(link.found) == 4, "what is new")
+        assert link.found[-1].recent is None
 
 
 async def test_after_a_cut_connection_it_goes_on_where_it_was(worker: ToldWorker) -> None:

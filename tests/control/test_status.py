@@ -5,6 +5,7 @@ from dataclasses import replace
 from pollwatch.api.conditions import AcceptedReason
 from pollwatch.api.status import CheckStatus as StatusModel
 from pollwatch.control.conditions import rfc3339_micro
+from pollwatch.control.data_plane import Found
 from pollwatch.control.locations import Location, location_of
 from pollwatch.control.record import Record
 from pollwatch.control.status import CheckStatus, desired_status, has_verdict, read_status
@@ -49,7 +50,7 @@ def status(
     if has_verdict(state) and state is not None:
         where = location_of("default", state, "")
         record = Record.begin("u", held, ("default",))
-        record.note("default", state, history=False)
+        record.note(Found(pool="default", state=state))
         list(record.turns(quorum=1))
         standing = record.standing
     return desired_status(ACCEPTED, found=(where,), standing=standing, held=held, now=now)

@@ -140,6 +140,7 @@ async def test_a_reader_gets_the_states_after_its_cursor_and_where_to_go_on() ->
         page = await bench.read(client, instance="one", after=1)
         assert (page.names, page.cursor, page.head.lost, page.head.snapshot) == (["b", "c"], 3, 0, False)
         assert page.head.report == bench.report()
+        assert page.head.recent is None
         assert (await bench.read(client, instance="one", after=3)).states == []
 
 
@@ -199,6 +200,7 @@ async def test_a_wall_clock_that_is_set_makes_no_transition_older_or_newer(step:
         page = await bench.read(client)
         assert page.states == [*flapped, bench.states[CheckKey("public-sites", "long-ago")]]
         assert page.names == ["flapped", "flapped", "long-ago"]
+        assert page.head.recent == 2
 
 
 async def test_a_state_whose_check_was_edited_since_is_told_again_with_its_generation() -> None:

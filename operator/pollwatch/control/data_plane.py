@@ -22,6 +22,9 @@ class Found:
     state: CheckState
     history: bool = False
     """Whether a later state of the Check is known already: this one only tells how it came to that."""
+    recent: bool | None = None
+    """Whether it was found within the last quarter of an hour, whatever a wall clock says; `None`: only
+    `state.since` tells."""
 
 
 class DataPlane(Protocol):

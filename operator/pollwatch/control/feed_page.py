@@ -63,6 +63,8 @@ class Page:
     """What Checks went through before their newest state, oldest first."""
     newest: tuple[CheckState, ...]
     """One for each Check that the page speaks of."""
+    recent: frozenset[CheckKey]
+    """Checks whose newest state was found within the last quarter of an hour, as far as that is told."""
     cursor: int
     """Where to go on."""
     overflowed: int
@@ -147,6 +149,9 @@ class _Collecting:
         self._head: FeedHead | None = None
         self._history: deque[CheckState] = deque(maxlen=MAX_HISTORY)
         self._newest: dict[CheckKey, CheckState] = {}
+        self._recent: set[CheckKey] = set()
+        self._states = 0
+        """How many there were until now, those of Checks that are not the worker's too."""
         self._overflowed = 0
         self._end: FeedEnd | None = None
 
@@ -178,6 +183,7 @@ class _Collecting:
             head=self._head,
             history=tuple(self._history),
             newest=tuple(self._newest.values()),
+            recent=frozenset(self._recent),
             cursor=self._end.cursor,
             overflowed=self._overflowed,
         )
@@ -186,12 +192,17 @@ class _Collecting:
         if isinstance(line, FeedEnd):
             self._end = line
             return
+        self._states += 1
         if not self._owns(line.key):
             return
         before = self._newest.get(line.key)
         if before is not None:
             self._remember(before)
         self._newest[line.key] = line
+        if self._head is not None and self._states <= (self._head.recent or 0):
+            self._recent.add(line.key)
+        else:
+            self._recent.discard(line.key)
 
     def _remember(self, state: CheckState) -> None:
         if max(state.since, state.at) > self._clock.time() + AHEAD:

@@ -262,11 +262,14 @@ class Puller:
         peer.metrics.feed_states.labels(peer.pool).inc(len(page.history) + len(page.newest))
         self._changed()
         slices = Slices(peer.clock)
+        tells_age = page.head.recent is not None
         for state in page.history:
-            self._found(Found(pool=peer.pool, state=state, history=True))
+            # Of what is old, a worker tells the newest state alone.
+            self._found(Found(pool=peer.pool, state=state, history=True, recent=tells_age or None))
             await slices.breathe()
         for state in page.newest:
-            self._found(Found(pool=peer.pool, state=at_latest(state, now)))
+            recent = state.key in page.recent if tells_age else None
+            self._found(Found(pool=peer.pool, state=at_latest(state, now), recent=recent))
             await slices.breathe()
 
 

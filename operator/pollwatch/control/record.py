@@ -1,10 +1,12 @@
 """What has been found of one Check since this process reports on it, and the turns in that."""
 
-from collections.abc import Collection, Iterator
+import math
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pollwatch.control.conditions import rfc3339_micro
+from pollwatch.control.data_plane import Found
 from pollwatch.control.locations import Location, location_of
 from pollwatch.control.status import CheckStatus, Standing, has_verdict
 from pollwatch.plan.states import CheckState, Verdict
@@ -34,8 +36,9 @@ class VerdictTurn(NamedTuple):
 class Record:
     """One Check.
 
-    It begins with what Kubernetes holds, so that what a feed replays is told from what is new:
-    a turn is new when it began later than the last one that is known of its pool.
+    It begins with what Kubernetes holds, so that what a feed replays is told from what is new: a turn is
+    new when the feed has it after the last one that is known of its pool, whatever the worker's clock
+    says; where the feed does not have that one, when it began later.
     """
 
     uid: str
@@ -49,7 +52,10 @@ class Record:
     """By pool: the verdict after its last turn that was told."""
     _known: dict[str, Standing] = field(default_factory=dict)
     """By pool: the verdict after its last turn, told or waiting."""
+    _past: dict[str, list[Found]] = field(default_factory=dict)
+    """By pool: history, in its order, until what it led to is found."""
     _waiting: list[tuple[Turn, CheckState]] = field(default_factory=list)
+    """Turns that were not told yet, and what was found then. Their times only put them in order."""
 
     @classmethod
     def begin(cls, uid: str, held: CheckStatus | None, pools: Collection[str]) -> "Record":
@@ -70,7 +76,7 @@ class Record:
     def move_to(self, pools: Collection[str]) -> None:
         """Go on with these pools only; nothing is known of those that are new."""
         for pool in self._known.keys() - set(pools):
-            for known in (self.states, self._told, self._known):
+            for known in (self.states, self._told, self._known, self._past):
                 known.pop(pool, None)
         for pool in pools:
             self._told.setdefault(pool, Standing(Verdict.UNKNOWN, ""))
@@ -82,23 +88,46 @@ class Record:
         state = self.states.get(pool)
         return location_of(pool, state, self._known[pool].since) if has_verdict(state) and state else None
 
-    def note(self, pool: str, state: CheckState, *, history: bool) -> bool:
-        """Take in what a pool found; return whether it is a turn that is not known yet.
+    def note(self, found: Found) -> Sequence[Found]:
+        """Take in what a pool found. History counts once the state is found that it led to.
 
-        Args:
-            pool: the pool.
-            state: one with a verdict.
-            history: a later state is known already.
+        Returns:
+            What of it is no turn, or one that is known already.
         """
-        if not history:
-            self.states[pool] = state
-        known, since = self._known[pool], rfc3339_micro(state.since)
-        # What holds now holds, also where a clock that was set says that it began earlier.
-        if state.verdict is known.verdict or (history and since <= known.since):
-            return False
-        self._known[pool] = Standing(state.verdict, since)
-        self._waiting.append((Turn(state.since, pool, state.verdict), state))
-        return True
+        pool = found.pool
+        if found.history:
+            self._past.setdefault(pool, []).append(found)
+            return ()
+        told = self._past.pop(pool, [])
+        if has_verdict(found.state):
+            self.states[pool] = found.state
+            told.append(found)
+        following = self._following(pool, told)
+        known = told[:following]
+        for one in told[following:]:
+            verdict, since = one.state.verdict, rfc3339_micro(one.state.since)
+            # What holds now holds, also where a clock that was set says that it began earlier.
+            is_past = one.history and not following and since <= self._known[pool].since
+            if is_past or verdict is self._known[pool].verdict:
+                known.append(one)
+            else:
+                self._known[pool] = Standing(verdict, since)
+                self._waiting.append((self._turn(pool, one.state), one.state))
+        return known
+
+    def _turn(self, pool: str, state: CheckState) -> Turn:
+        """Put a turn among those of other pools by its time, and after those of its own that wait."""
+        last = max((turn.since for turn, _ in self._waiting if turn.pool == pool), default=-math.inf)
+        return Turn(max(state.since, math.nextafter(last, math.inf)), pool, state.verdict)
+
+    def _following(self, pool: str, told: Sequence[Found]) -> int:
+        """Give the place after the turn that is known last; 0: it is not among them."""
+        verdict, since, _ = self._known[pool]
+        for place in range(len(told), 0, -1):
+            state = told[place - 1].state
+            if state.verdict is verdict and rfc3339_micro(state.since) == since:
+                return place
+        return 0
 
     def give_up(self, pool: str, *, now: float) -> None:
         """Take in that nobody can say any more how it is in a pool; `now` in Unix seconds."""
@@ -119,7 +148,7 @@ class Record:
             return
         for change in changes(held, states, quorum=quorum):
             state = states[change.turn]
-            since = rfc3339_micro(change.turn.since)
+            since = rfc3339_micro(state.since)
             before, judged = self.standing.verdict, self.judged
             # What Kubernetes held of the whole may differ from what its pools added up to.
             if before is change.after:

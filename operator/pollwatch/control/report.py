@@ -279,14 +279,14 @@ class Reporter:
         if not has_verdict(state):
             # Nobody vouches any more for what was found before: the worker was started anew, say.
             known = self._records.get(key)
-            if known is not None and pool in known.states and pool not in self._patience.of_check(key):
-                self._patience.wait(key, pool, until=self._clock.monotonic() + decided.expected)
+            if known is not None:
+                known.note(found)
+                if pool in known.states and pool not in self._patience.of_check(key):
+                    self._patience.wait(key, pool, until=self._clock.monotonic() + decided.expected)
             return
         record = self._record(key, decided)
-        if not record.note(pool, state, history=found.history) and len(decided.pools) == 1:
-            told = retold(state, record.standing, now=self._clock.time())
-            if told is not None:
-                self._repeat(told)
+        for known_already in record.note(found):
+            self._retell(known_already, record, decided)
         if found.history:
             return
         self._patience.end(key, pool)
@@ -313,6 +313,15 @@ class Reporter:
             news = turn_news(key, record.uid, turn, locations=len(decided.pools))
             self._untold.add(key, turn.standing, news)
         self._offer(key)
+
+    def _retell(self, found: Found, record: Record, decided: Decision) -> None:
+        """Have the Event of a turn posted again that the last leader knew, lest it was lost with it."""
+        held = self._store.checks.get(found.state.key)
+        if held is None or held.status is None or len(decided.pools) > 1:
+            return
+        told = retold(found, held.status, record.standing, now=self._clock.time())
+        if told is not None:
+            self._repeat(told)
 
     def _restate(self, key: CheckKey, uid: str) -> None:
         """Have the Event posted again that the status speaks of, lest it was lost with the last leader."""

@@ -5,10 +5,10 @@ Event has the same name whoever posts it, so the API server refuses it where it 
 """
 
 from pollwatch.control.conditions import unix_seconds
+from pollwatch.control.data_plane import Found
 from pollwatch.control.news import News, known_news, standing_news
 from pollwatch.control.status import CheckStatus, Standing
 from pollwatch.plan.checks import CheckKey
-from pollwatch.plan.states import CheckState
 
 RECENT = 900.0
 """Seconds that an Event is posted again after: well below the hour for which the API server keeps
@@ -29,18 +29,23 @@ def restated(key: CheckKey, uid: str, status: CheckStatus, *, now: float) -> New
     return standing_news(key, uid, status)
 
 
-def retold(state: CheckState, standing: Standing, *, now: float) -> News | None:
+def retold(found: Found, status: CheckStatus, standing: Standing, *, now: float) -> News | None:
     """Say again what a worker found, and is no turn to this leader; `None`: that is no news.
 
     Args:
-        state: of a Check with one pool.
+        found: of a Check with one pool.
+        status: the one that is held.
         standing: the verdict on the Check that is known.
         now: Unix seconds.
     """
-    told = known_news(state)
-    # The turn that stands is told by the status. Another worker, which had the Check before or after,
-    # may have seen that a moment earlier or later, which is no Event of its own.
-    if told is None or state.verdict is standing.verdict or now - state.since > RECENT:
+    state, told = found.state, known_news(found.state)
+    age = now - state.since
+    if told is None or not (age <= RECENT if found.recent is None else found.recent):
         return None
-    # It led to what stands, unless it came later: then it is about to be told as new.
-    return told if told.since <= standing.since else None
+    if state.verdict is standing.verdict:
+        # The turn that stands is told by the status: by `restated`, unless the worker's clock is so far
+        # behind that its time tells nothing. Another worker, which had the Check before or after, may
+        # have seen it a moment earlier or later, which is no Event of its own.
+        is_told = age <= RECENT or told.since != status.last_transition_time
+        return None if is_told else standing_news(state.key, state.uid, status)
+    return told

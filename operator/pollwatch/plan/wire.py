@@ -44,6 +44,9 @@ class FeedHead:
     snapshot: bool = False
     """Whether all Checks are on the page: the last line of each is its state now. Without it, there
     are only the states after the reader's cursor."""
+    recent: int | None = None
+    """How many of the states, the first ones, were found within the last quarter of an hour, whatever a
+    wall clock says; `None`: that is not told."""
 
 
 class FeedEnd(NamedTuple):
@@ -55,14 +58,15 @@ class FeedEnd(NamedTuple):
 
 def head_line(head: FeedHead) -> bytes:
     """Encode the first line of a page, line end included."""
-    return _line(
-        {
-            "format": FORMAT,
-            "report": report_document(head.report),
-            "lost": head.lost,
-            "snapshot": head.snapshot,
-        }
-    )
+    document = {
+        "format": FORMAT,
+        "report": report_document(head.report),
+        "lost": head.lost,
+        "snapshot": head.snapshot,
+    }
+    if head.recent is not None:
+        document["recent"] = head.recent
+    return _line(document)
 
 
 def read_head(line: bytes) -> FeedHead:
@@ -78,6 +82,7 @@ def read_head(line: bytes) -> FeedHead:
         report=read_report(fields.mapping("report")),
         lost=fields.integer("lost"),
         snapshot=fields.boolean("snapshot"),
+        recent=fields.integer("recent") if "recent" in fields.document else None,
     )
 
 

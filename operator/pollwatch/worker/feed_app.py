@@ -60,6 +60,8 @@ class Answer(NamedTuple):
     cursor: int
     lost: int
     snapshot: bool
+    recent: int | None = None
+    """How many states, the first ones, were found within `REPLAYED` seconds; `None`: not told."""
 
 
 def read_question(query: str) -> Question:
@@ -84,14 +86,16 @@ def answer(question: Question, feed: Feed, states: Callable[[], Mapping[CheckKey
     kept, lost = feed.since(question.after if known else 0)
     if known and not lost:
         return Answer(kept, feed.cursor, 0, snapshot=False)
+    recent = None
     if not known:
         kept, lost = feed.recent(REPLAYED), 0
+        recent = len(kept)
     last = {state.key: state for state in kept}
     # A state that was told may since have got another generation.
     kept += (
         state for key, state in states().items() if (told := last.get(key)) is not state and told != state
     )
-    return Answer(kept, feed.cursor, lost, snapshot=True)
+    return Answer(kept, feed.cursor, lost, snapshot=True, recent=recent)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -140,7 +144,7 @@ class FeedApp:
         await begin(send, HTTPStatus.OK, {"Content-Type": NDJSON})
         if reads:
             page = answer(question, self.feed, self.states)
-            head = FeedHead(report=self.report(), lost=page.lost, snapshot=page.snapshot)
+            head = FeedHead(report=self.report(), lost=page.lost, snapshot=page.snapshot, recent=page.recent)
             client = client_of(scope)
             for part in _encoded(head, page):
                 await send({"type": "http.response.body", "body": part, "more_body": True})
