@@ -30,6 +30,12 @@ def helm(helm_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
     return Helm(binary=helm_binary, home=tmp_path_factory.mktemp("helm"))
 
 
+@pytest.fixture(scope="session")
+def helm_3(helm_3_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """The same with Helm 3."""
+    return Helm(binary=helm_3_binary, home=tmp_path_factory.mktemp("helm-3"))
+
+
 @pytest.fixture(scope="module")
 def bare_cluster(toolbox: Toolbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane of the module's own that never heard of Pollwatch, with an empty namespace for it."""

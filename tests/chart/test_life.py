@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from tests.chart.helm import CHART, NAMESPACE, RELEASE, Helm
+from tests.chart.helm import CHART, NAMESPACE, RELEASE
 from tests.cluster.apiclient import ApiError
 from tests.cluster.crds import establish
 from tests.cluster.waiting import wait_until
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.chart.helm import Object, Values
+    from tests.chart.helm import Helm, Object, Values
     from tests.cluster.controlplane import ControlPlane
     from tools.install_yaml import Install
 
@@ -34,30 +35,41 @@ POOLED: Values = {"mode": "pools"}
 STATUS = {"verdict": "Degraded", "observedGeneration": 1, "reason": "UnexpectedStatus"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One way to have Helm change a cluster."""
+
+    version: int = 4
+    options: tuple[str, ...] = ()
+
+
+SERVER_SIDE = Way(options=("--server-side=true",))
+
+
 class Release:
     """A release, as who runs it sees it."""
 
-    def __init__(self, helm: Helm, cluster: ControlPlane, *, server_side: bool = True) -> None:
+    def __init__(self, helm: Helm, cluster: ControlPlane, way: Way) -> None:
         self._helm = helm
-        self._apply = f"--server-side={'true' if server_side else 'false'}"
+        self._way = way
         self.admin = cluster.admin
 
     def install(self, values: Values, *, chart: Path = CHART, taking_over: bool = False) -> str:
         """Install it, and return what Helm says."""
-        options = [f"--namespace={NAMESPACE}", self._apply]
+        options = [f"--namespace={NAMESPACE}", *self._way.options]
         if taking_over:
             options += ["--take-ownership"]
-            options += ["--force-conflicts"] if self._apply.endswith("true") else []
+            options += ["--force-conflicts"] if self._way is SERVER_SIDE else []
         return self._helm("install", RELEASE, chart, *options, values=values)
 
     def upgrade(self, values: Values) -> str:
         """Upgrade it to the chart of this tree, with these values and no others."""
-        options = (f"--namespace={NAMESPACE}", "--reset-values", self._apply)
+        options = (f"--namespace={NAMESPACE}", "--reset-values", *self._way.options)
         return self._helm("upgrade", RELEASE, CHART, *options, values=values)
 
     def rollback(self) -> None:
         """Go back to the revision before."""
-        self._helm("rollback", RELEASE, f"--namespace={NAMESPACE}", self._apply)
+        self._helm("rollback", RELEASE, f"--namespace={NAMESPACE}", *self._way.options)
 
     def uninstall(self) -> str:
         """Take it away, and return what Helm says."""
@@ -103,16 +115,22 @@ class Release:
 
 
 either_way = pytest.mark.parametrize(
-    "release", [True, False], ids=["server-side apply", "patches of the client"], indirect=True
+    "release",
+    [SERVER_SIDE, Way(options=("--server-side=false",)), Way(version=3)],
+    ids=["server-side apply", "patches of the client", "Helm 3"],
+    indirect=True,
 )
 """Helm 4 applies on the server by default; Helm 3 knows only patches that the client makes."""
 
 
 @pytest.fixture
-def release(helm: Helm, bare_cluster: ControlPlane, request: pytest.FixtureRequest) -> Iterator[Release]:
+def release(
+    helm: Helm, helm_3: Helm, bare_cluster: ControlPlane, request: pytest.FixtureRequest
+) -> Iterator[Release]:
     """A release that is not installed yet, on a cluster without Checks, pools and their definitions."""
-    at_cluster = Helm(binary=helm.binary, home=helm.home, kubeconfig=bare_cluster.kubeconfig())
-    release = Release(at_cluster, bare_cluster, server_side=getattr(request, "param", True))
+    way: Way = getattr(request, "param", SERVER_SIDE)
+    at_cluster = replace({4: helm, 3: helm_3}[way.version], kubeconfig=bare_cluster.kubeconfig())
+    release = Release(at_cluster, bare_cluster, way)
     yield release
     release.uninstall()
     for name in ("checks.pollwatch.dev", "probepools.pollwatch.dev"):

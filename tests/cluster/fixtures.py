@@ -42,6 +42,7 @@ _PROGRAMS_OF_FIXTURES = {
     "alertmanager_binary": ("alertmanager",),
     "grafana_binary": ("grafana",),
     "helm_binary": ("helm",),
+    "helm_3_binary": ("helm3",),
     "helm_unittest_binary": ("helm-unittest",),
     "kubectl_binary": ("kubectl",),
     "kubeconform": ("kubeconform", _SCHEMAS),
@@ -195,6 +196,12 @@ def blackbox_exporter_binary(request: pytest.FixtureRequest) -> Path:
 def helm_binary(request: pytest.FixtureRequest) -> Path:
     """The path of Helm."""
     return _program("helm", request)
+
+
+@pytest.fixture(scope="session")
+def helm_3_binary(request: pytest.FixtureRequest) -> Path:
+    """The path of Helm 3, which is still much in use."""
+    return _program("helm3", request)
 
 
 @pytest.fixture(scope="session")

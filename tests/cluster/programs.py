@@ -90,6 +90,15 @@ HELM = GoProgram(
     cost="about 2 minutes",
     stamps={"helm.sh/helm/v4/internal/version.version": "v{version}"},
 )
+HELM_3 = GoProgram(
+    name="helm3",
+    module=_MODULES / "helm3",
+    requirement="helm.sh/helm/v3",
+    package="helm.sh/helm/v3/cmd/helm",
+    purpose="installing the chart as those do who have not moved to Helm 4",
+    cost="about 3 minutes",
+    stamps={"helm.sh/helm/v3/internal/version.version": "v{version}"},
+)
 HELM_UNITTEST = GoProgram(
     name="helm-unittest",
     module=_MODULES / "helm-unittest",
@@ -146,7 +155,7 @@ PROGRAMS = {
     for program in (
         *(KUBE_APISERVER, ETCD, *NODE, COREDNS),
         *(PROMETHEUS, PROMTOOL, PROMETHEUS_IN_CLUSTER, ALERTMANAGER, BLACKBOX_EXPORTER),
-        *(HELM, HELM_UNITTEST, KUBECONFORM),
+        *(HELM, HELM_3, HELM_UNITTEST, KUBECONFORM),
         *(PROMETHEUS_OPERATOR, CONFIG_RELOADER, GRAFANA_OPERATOR),
     )
 }
@@ -155,7 +164,7 @@ PROGRAMS = {
 NEEDED_BY_TESTS = (
     *("kube-apiserver", "etcd", "kubectl"),
     *("prometheus", "promtool", "alertmanager", "grafana"),
-    *("helm", "helm-unittest", "kubeconform"),
+    *("helm", "helm3", "helm-unittest", "kubeconform"),
     "blackbox_exporter",
 )
 """What a full run of the tests starts."""
