@@ -46,6 +46,8 @@ class NamespaceRules:
     shards: list[Shard] = field(default_factory=lambda: [Shard()])
     least: int = 1
     """Shards that are needed for the size of what is in them."""
+    unseen: set[str] = field(default_factory=set)
+    """Checks that are new or changed since it was said of all others that nothing renders them."""
     touched_at: float = 0.0
     """When something changed that was not looked at yet, monotonic seconds."""
     attended_at: float = 0.0
@@ -62,12 +64,14 @@ class NamespaceRules:
         shard = self.shard_of(check)
         shard.checks.add(check)
         shard.stale = True
+        self.unseen.add(check)
 
     def discard(self, check: str) -> None:
         """Drop a Check that is gone."""
         shard = self.shard_of(check)
         shard.checks.discard(check)
         shard.stale = True
+        self.unseen.discard(check)
 
     def holding(self, resource: Resource, name: ObjectName) -> list[Shard]:
         """Return the shards of which an object was made."""
@@ -78,6 +82,7 @@ class NamespaceRules:
         """Have all objects rendered anew."""
         for shard in self.shards:
             shard.stale = True
+            self.unseen |= shard.checks
 
     def spread(self, *, held: int = 1) -> None:
         """Spread the Checks over as many shards as are needed.

@@ -235,11 +235,12 @@ class Scribe:
         for shard in rules.shards:
             shard.stale = False
             shard.rules = 0
-            for name in shard.checks:
-                key = CheckKey(namespace, name)
-                held = self._store.checks.get(key)
-                if held is not None:
-                    self._outcomes.put(key, uid=held.uid, generation=held.generation, outcome=NO_RULE_API)
+        for name in rules.unseen:
+            key = CheckKey(namespace, name)
+            held = self._store.checks.get(key)
+            if held is not None:
+                self._outcomes.put(key, uid=held.uid, generation=held.generation, outcome=NO_RULE_API)
+        rules.unseen.clear()
 
     def _held_shards(self, namespace: str, apis: Sequence[RuleApi]) -> int:
         names = [name.name for api in apis for name in self._keeper.names(api.rules, namespace)]
