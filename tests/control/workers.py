@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from pollwatch.plan.checks import CheckKey, Plan
 from pollwatch.plan.clock import SystemClock
@@ -31,6 +32,8 @@ class ToldWorker:
         self.clock = SystemClock()
         self.states: dict[CheckKey, CheckState] = {}
         self.plans: list[Plan] = []
+        self.claims: int | None = None
+        """The revision that it says it probes by; `None`: the one that it does."""
         self._begin()
 
     def _begin(self, listen: str = "127.0.0.1:0") -> None:
@@ -57,11 +60,12 @@ class ToldWorker:
         return self.server.url
 
     def report(self) -> WorkerReport:
+        plan = self.intake.report
         return WorkerReport(
             instance=self.feed.instance,
             version="0.1",
             worker=self.name,
-            plan=self.intake.report,
+            plan=plan if self.claims is None else replace(plan, revision=self.claims),
             targets=len(self.states),
             probes_per_second=1.0,
             utilisation=0.1,

@@ -92,6 +92,15 @@ def test_what_keeps_a_pod_from_running_comes_before_what_follows_from_it() -> No
     assert ready["message"] == "Pod a cannot be scheduled."
 
 
+def test_a_worker_that_claims_a_plan_that_nobody_gave_it_is_named_with_what_to_do() -> None:
+    link = replace(WORKER.link, live_revision=41)
+    view = replace(VIEW, workers=[replace(WORKER, link=link, pending_for=60.0)])
+    delivered = conditions(view)["Delivered"]
+    assert delivered["reason"] == "Pending"
+    assert "Worker east-0 says that it probes by revision 41, and was given 3 at most" in delivered["message"]
+    assert delivered["message"].endswith("delete its Pod.")
+
+
 def test_many_workers_with_one_problem_are_one_message() -> None:
     workers = [with_pod(PoolReadyReason.IMAGE_UNAVAILABLE, f"pod {name}: no image.") for name in "abc"]
     message = conditions(replace(VIEW, workers=workers))["Ready"]["message"]

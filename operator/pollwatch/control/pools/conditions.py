@@ -12,7 +12,7 @@ from pollwatch.api.pool_conditions import (
     PoolReadyReason,
 )
 from pollwatch.control.conditions import Condition, find_condition, merge_conditions, rfc3339
-from pollwatch.control.pools.view import PoolView
+from pollwatch.control.pools.view import PoolView, WorkerView
 
 MAX_MESSAGE = 2048
 
@@ -133,9 +133,21 @@ def _delivered_reason(view: PoolView) -> tuple[DeliveredReason, str]:
         fault = next((f" {one.plan.fault}: {one.plan.message}." for one in reports if one.plan.fault), "")
         late = _listed([worker.name for worker in waiting])
         message = f"{late} not yet probing by the plan of now. What was live before goes on.{fault}"
-        return DeliveredReason.PENDING, message
+        return DeliveredReason.PENDING, message + _claimed(waiting)
     repaired = f" {view.repaired}" if view.repaired else ""
     return DeliveredReason.DELIVERED, f"Every worker probes by the plan of now.{repaired}"
+
+
+def _claimed(waiting: Iterable[WorkerView]) -> str:
+    """Say that a worker claims what cannot be, or not so often; empty: none does."""
+    for worker in waiting:
+        if worker.claims_more:
+            return (
+                f" Worker {worker.name} says that it probes by revision {worker.link.live_revision}, and was"
+                f" given {worker.revision} at most: where etcd was not restored, see whether it was taken"
+                " over, and delete its Pod."
+            )
+    return ""
 
 
 def _feed_intact(view: PoolView, before: Condition | None, now: float) -> Condition:

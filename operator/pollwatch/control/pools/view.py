@@ -29,6 +29,11 @@ class WorkerView:
         return self.pod is not None and self.pod.may_run
 
     @property
+    def claims_more(self) -> bool:
+        """Whether it says that it probes by a plan newer than any that it was given."""
+        return 0 < self.revision < self.link.live_revision
+
+    @property
     def link_problem(self) -> LinkProblem | None:
         """What is wrong with the link to it. Where no process runs, that nobody answers is no news."""
         return self.link.problem if self.may_run else None

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from pollwatch.control.limiter import TokenBucket
 from pollwatch.control.links import LinkState, WorkerLink
 from pollwatch.control.pools.delivery import MOST_BELIEVED
 from pollwatch.control.pools.keys import read_keys
@@ -22,12 +23,18 @@ HEARD_WITHIN = 45.0
 STARTING = 60.0
 """Seconds that a Pod may take to become ready."""
 
+CLAIM_RATE, CLAIM_BURST = 1 / 60, 3.0
+"""Plans a second, and at once, that are written anew because a worker says that it probes by a newer one:
+one that was taken over could otherwise have us write Secrets without end."""
+
 
 @dataclass(slots=True, kw_only=True)
 class _Worker:
     shard: Shard
     link: WorkerLink
     task: asyncio.Task[None]
+    claims: TokenBucket
+    """How often it is believed that it probes by a newer plan than it was given."""
     unready_since: float | None = None
     """Since when its Pod is missing or not ready, monotonic seconds."""
     stopped_since: float | None = None
@@ -72,7 +79,8 @@ class Workers:
             if name not in self._workers:
                 link = self._link(shard)
                 task = self._group.create_task(link.run(), name=f"link {name}")
-                self._workers[name] = _Worker(shard=shard, link=link, task=task)
+                claims = TokenBucket(rate=CLAIM_RATE, burst=CLAIM_BURST, clock=self._services.clock)
+                self._workers[name] = _Worker(shard=shard, link=link, task=task, claims=claims)
 
     def look(self) -> None:
         """Note since when workers do not run, and since when plans are not live."""
@@ -86,9 +94,9 @@ class Workers:
             lost = pod is not None and pod.node_lost and not worker.link.state.in_reach
             worker.lost_since = (worker.lost_since or now) if lost else None
             shard = worker.shard
-            if 0 < shard.revision < worker.link.state.live_revision <= MOST_BELIEVED:
+            if 0 < shard.revision < worker.link.state.live_revision <= MOST_BELIEVED and not shard.stale:
                 # It takes nothing that is older: the Secrets were restored, say.
-                shard.stale = True
+                shard.stale = worker.claims.try_take()
             worker.pending_since = None if self.is_live(shard) else (worker.pending_since or now)
             reached_by = pod.url if pod is not None else None, ready, self.keys(worker.shard).identities
             if reached_by != worker.reached_by:
