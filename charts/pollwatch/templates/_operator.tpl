@@ -46,6 +46,11 @@
 {{- if not (include "pollwatch.writesMonitors" .) }}
 - --monitors=never
 {{- end }}
+{{- if not (include "pollwatch.writesDashboards" .) }}
+- --dashboards=never
+{{- else if ne .Values.grafana.folder "Pollwatch" }}
+- {{ printf "--dashboard-folder=%s" .Values.grafana.folder | quote }}
+{{- end }}
 {{- if not $alerts.enabled }}
 - --alert-enabled=false
 {{- end }}
@@ -88,10 +93,21 @@
 {{- if not (or (eq .Values.monitors "never") .Values.serviceMonitor.enabled .Values.podMonitor.enabled) }}yes{{ end }}
 {{- end }}
 
+{{/* Not empty where the operator writes dashboards; those of the chart take their place. */}}
+{{- define "pollwatch.writesDashboards" -}}
+{{- $grafana := .Values.grafana }}
+{{- if not (or (eq $grafana.dashboardObjects "never") $grafana.dashboards.enabled $grafana.grafanaDashboards.enabled) }}yes{{ end }}
+{{- end }}
+
+{{/* Not empty where the operator writes something about Pollwatch itself. */}}
+{{- define "pollwatch.writesOwnObjects" -}}
+{{- if or (include "pollwatch.writesMonitors" .) (include "pollwatch.writesDashboards" .) }}yes{{ end }}
+{{- end }}
+
 {{/* The ClusterRole that owns what the operator writes; empty where there is none. To read it takes a ClusterRoleBinding,
      of which there is none where an embedded operator serves a few namespaces only. */}}
 {{- define "pollwatch.alertOwner" -}}
-{{- $writes := or (include "pollwatch.writesRules" .) (include "pollwatch.writesMonitors" .) }}
+{{- $writes := or (include "pollwatch.writesRules" .) (include "pollwatch.writesOwnObjects" .) }}
 {{- $cluster := or (include "pollwatch.pools" .) (not .Values.rbac.namespaces) }}
 {{- if and .Values.rbac.create $writes $cluster }}{{ include "pollwatch.fullname" . }}-operator-alert-owner{{ end }}
 {{- end }}

@@ -13,6 +13,9 @@
 - apiGroups: [monitoring.coreos.com]
   resources: [servicemonitors, podmonitors]
   verbs: [get, list, create, patch, delete]
+- apiGroups: [grafana.integreatly.org]
+  resources: [grafanadashboards]
+  verbs: [get, list, create, patch, delete]
 {{- end }}
 
 {{- define "pollwatch.rights.cluster-role" -}}

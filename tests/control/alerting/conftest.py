@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from pollwatch.control.alerting.apis import GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS, MONITORS, PROMETHEUS_RULES
+from pollwatch.control.alerting.apis import (
+    GRAFANA_DASHBOARDS,
+    GRAFANA_FOLDERS,
+    GRAFANA_RULE_GROUPS,
+    POD_MONITORS,
+    PROMETHEUS_RULES,
+    SERVICE_MONITORS,
+)
 from pollwatch.control.cluster import Resource
 from tests.cluster.apiclient import ApiError, documents_in
 from tests.cluster.apifiles import read_crds
@@ -26,8 +33,8 @@ from tests.control.pool_stage import SYSTEM_NAMESPACE
 Definitions = Mapping[str, Sequence[dict[str, Any]]]
 
 KINDS = {
-    "prometheus-operator": (PROMETHEUS_RULES, *MONITORS),
-    "grafana-operator": (GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS),
+    "prometheus-operator": (PROMETHEUS_RULES, POD_MONITORS, SERVICE_MONITORS),
+    "grafana-operator": (GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS, GRAFANA_DASHBOARDS),
 }
 """What of each operator is of interest here."""
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from pollwatch.control.alerting.apis import GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS, MONITORS, PROMETHEUS_RULES
+from pollwatch.control.alerting.apis import GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS, OWN_KINDS, PROMETHEUS_RULES
 from pollwatch.control.cluster import Cluster, NotLeadingError, RefusedError, Resource
 from pollwatch.control.owner import CLUSTER_ROLES
 
-ALL_KINDS = (PROMETHEUS_RULES, GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS, *MONITORS)
+ALL_KINDS = (PROMETHEUS_RULES, GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS, *OWN_KINDS)
 
 Refusal = Callable[[str, Resource, str], RefusedError | None]
 """Says no to a method on a kind in a namespace (empty: in all of them)."""

@@ -21,7 +21,7 @@ from tests.support.clock import FakeClock, run_in_fake_time
 if TYPE_CHECKING:
     from pollwatch.api.alert import AlertSpec
 
-SETTINGS = AlertSettings(home=Home(namespace="pollwatch-system", workers=True))
+SETTINGS = AlertSettings(home=Home(namespace="pollwatch-system", workers=True), dashboards=False)
 
 SITES = "public-sites"
 

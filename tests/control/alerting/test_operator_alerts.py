@@ -1,8 +1,11 @@
 """What users of Prometheus Operator and of grafana-operator see of Checks, on a real API server."""
 
+from pathlib import Path
+
 import pytest
 
 from pollwatch.control.alerting.apis import (
+    GRAFANA_DASHBOARDS,
     GRAFANA_FOLDERS,
     GRAFANA_RULE_GROUPS,
     POD_MONITORS,
@@ -15,6 +18,11 @@ from tests.cluster.controlplane import ControlPlane
 from tests.control.alerting.conftest import Objects, until
 from tests.control.conftest import Checks, StartOperator
 from tests.support.sites import Site
+
+BOARDS = {
+    f"pollwatch-{path.stem}": path
+    for path in (Path(__file__).parents[3] / "charts" / "pollwatch" / "dashboards").glob("*.json")
+}
 
 pytestmark = pytest.mark.usefixtures("both_operators")
 
@@ -208,3 +216,27 @@ def test_pollwatch_is_scraped_by_way_of_a_service_monitor_that_goes_when_it_is_n
 
     start("--monitors=never")
     home.wait_gone(SERVICE_MONITORS, "pollwatch")
+
+
+def test_grafana_operator_has_the_dashboards_of_the_chart_until_they_are_not_wanted(
+    start: StartOperator, home: Objects
+) -> None:
+    first = start("--grafana-instance-selector=team=sre")
+    until(
+        lambda: (
+            [
+                (home.get(GRAFANA_DASHBOARDS, name).get("spec") or {}).get("instanceSelector")
+                for name in BOARDS
+            ]
+            == [{"matchLabels": {"team": "sre"}}] * len(BOARDS)
+        ),
+        "the dashboards",
+    )
+    for name, file in BOARDS.items():
+        assert home.get(GRAFANA_DASHBOARDS, name)["spec"]["json"] == file.read_text(encoding="utf-8")
+    assert not first.series("pollwatch_operator_api_requests_total", 'code="403"')
+    first.stop()
+
+    start("--dashboards=never")
+    for name in BOARDS:
+        home.wait_gone(GRAFANA_DASHBOARDS, name)

@@ -5,8 +5,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from structlog.testing import capture_logs
+
 from pollwatch.api.alert import AlertSpec
 from pollwatch.control.alerting.apis import (
+    GRAFANA_DASHBOARDS,
     GRAFANA_FOLDERS,
     GRAFANA_RULE_GROUPS,
     POD_MONITORS,
@@ -448,6 +451,49 @@ def test_monitors_are_kept_and_those_of_workers_only_where_there_are_workers() -
             assert cluster.objects == {}
 
     play(scene)
+
+
+def test_dashboards_are_kept_where_grafana_operator_is_and_go_when_they_are_not_wanted() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        wanted = {"dashboards": True, "dashboard_folder": "Probes", "grafana_instances": {"team": "sre"}}
+        stage = Stage(clock, cluster, settings=with_settings(**wanted))
+        cluster.served.remove(GRAFANA_DASHBOARDS)
+        async with stage.leading():
+            await asyncio.sleep(SOON)
+            assert cluster.names(GRAFANA_DASHBOARDS, "pollwatch-system") == []
+            cluster.served.add(GRAFANA_DASHBOARDS)
+            await asyncio.sleep(2 * LATER)
+            names = cluster.names(GRAFANA_DASHBOARDS, "pollwatch-system")
+            assert names == ["pollwatch-check", "pollwatch-overview", "pollwatch-self"]
+            for name in names:
+                spec = cluster.get_object(GRAFANA_DASHBOARDS, "pollwatch-system", name)["spec"]
+                assert json.loads(spec["json"])["uid"] == name
+                assert (spec["folder"], spec["instanceSelector"]) == (
+                    "Probes",
+                    {"matchLabels": {"team": "sre"}},
+                )
+            written = len(cluster.writes)
+            await asyncio.sleep(2 * LATER)
+            assert len(cluster.writes) == written
+        without = Stage(clock, cluster, settings=with_settings(dashboards=False))
+        async with without.leading():
+            await asyncio.sleep(SOON)
+            assert cluster.names(GRAFANA_DASHBOARDS, "pollwatch-system") == []
+
+    play(scene)
+
+
+def test_that_alerts_are_raised_twice_is_told_once_with_what_ends_it() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        async with Stage(clock, cluster).leading():
+            await asyncio.sleep(2 * LATER)
+        async with Stage(clock, cluster, settings=with_settings(grafana_rules=False)).leading():
+            await asyncio.sleep(2 * LATER)
+
+    with capture_logs() as logs:
+        play(scene)
+    (told,) = (entry for entry in logs if entry["event"].startswith("each alert is raised twice"))
+    assert told["remedy"].startswith("--grafana-rules=never or --prometheus-rules=never")
 
 
 def test_kinds_that_are_not_wanted_are_not_looked_for_once_nothing_is_in_them() -> None:

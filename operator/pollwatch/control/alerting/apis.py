@@ -14,7 +14,7 @@ RULE_LABELS: Mapping[str, str] = {
 """Labels of every object that holds alert rules of Checks."""
 
 MONITOR_LABELS: Mapping[str, str] = {**RULE_LABELS, LABEL_COMPONENT: "monitoring"}
-"""Labels of every object that says how Pollwatch is scraped."""
+"""Labels of every object about Pollwatch itself: how it is scraped, and dashboards."""
 
 
 def selector(labels: Mapping[str, str]) -> str:
@@ -59,6 +59,13 @@ GRAFANA_RULE_GROUPS = Resource(
     plural="grafanaalertrulegroups",
     label_selector=selector(RULE_LABELS),
 )
+GRAFANA_DASHBOARDS = Resource(
+    kind="GrafanaDashboard",
+    group=_GRAFANA,
+    version="v1beta1",
+    plural="grafanadashboards",
+    label_selector=selector(MONITOR_LABELS),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +90,8 @@ RULE_APIS = (PROMETHEUS, GRAFANA)
 RULE_KINDS = tuple(resource for api in RULE_APIS for resource in api.resources)
 """All kinds that Checks have objects of, in the order in which they are applied."""
 
-MONITORS = (POD_MONITORS, SERVICE_MONITORS)
+OWN_KINDS = (POD_MONITORS, SERVICE_MONITORS, GRAFANA_DASHBOARDS)
+"""All kinds that Pollwatch has objects of for itself, in its own namespace."""
 
 HAS_STATUS = frozenset({GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS})
 """Kinds whose own status says whether they could be put into force."""

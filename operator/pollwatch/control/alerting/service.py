@@ -1,4 +1,4 @@
-"""Alert rules for all Checks, and how to scrape Pollwatch: what the one operator that leads does."""
+"""Alert rules for all Checks, monitors and dashboards: what the one operator that leads does."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,14 +8,14 @@ import structlog
 
 from pollwatch.api.alert import AlertSpec
 from pollwatch.api.conditions import ConditionType
-from pollwatch.control.alerting.apis import MONITORS, RULE_KINDS
+from pollwatch.control.alerting.apis import OWN_KINDS, RULE_KINDS
 from pollwatch.control.alerting.keeper import Keeper
 from pollwatch.control.alerting.lookout import Lookout, Seen
 from pollwatch.control.alerting.namespaces import NamespaceRules
 from pollwatch.control.alerting.outcomes import Outcome, Outcomes, Silence
+from pollwatch.control.alerting.own_objects import OwnObjects
 from pollwatch.control.alerting.owner import Owner
 from pollwatch.control.alerting.rendering import Renderer
-from pollwatch.control.alerting.scraping import Scraping
 from pollwatch.control.alerting.scribe import REMEDY, Scribe
 from pollwatch.control.alerting.settings import AlertSettings
 from pollwatch.control.cluster import Cluster, ClusterError
@@ -78,10 +78,10 @@ class Alerting:
     def __post_init__(self) -> None:
         """Work out what is wanted."""
         self._apis = self.settings.rule_apis
-        self._monitors = self.settings.monitor_documents
+        self._own = self.settings.own_documents
         self._wanted = {
             *(resource for api in self._apis for resource in api.resources),
-            *(resource for resource, _ in self._monitors),
+            *(resource for resource, _ in self._own),
         }
         """Kinds in which there is to be something of ours."""
         self._outcomes = Outcomes(offer=self.offer, clock=self.clock)
@@ -130,7 +130,7 @@ class Alerting:
             keeper=keeper,
             watched={
                 **dict.fromkeys(RULE_KINDS, self.scopes),
-                **dict.fromkeys(MONITORS, (self.settings.home.namespace,)),
+                **dict.fromkeys(OWN_KINDS, (self.settings.home.namespace,)),
             },
         )
         scribe = Scribe(
@@ -143,9 +143,9 @@ class Alerting:
             lookout=lookout,
             outcomes=self._outcomes,
         )
-        scraping = Scraping(
+        own_objects = OwnObjects(
             namespace=self.settings.home.namespace,
-            wanted=self._monitors,
+            wanted=self._own,
             owner=owner,
             keeper=keeper,
             lookout=lookout,
@@ -159,7 +159,7 @@ class Alerting:
                     await slices.breathe()
                 # Before all Checks are known, all rules look as if nobody wanted them.
                 await self.known()
-                group.create_task(self._watch(owner, lookout, scribe, scraping))
+                group.create_task(self._watch(owner, lookout, scribe, own_objects))
                 for _ in range(CONCURRENCY):
                     group.create_task(self._work(queue, scribe))
         finally:
@@ -172,12 +172,12 @@ class Alerting:
 
     # Looking
 
-    async def _watch(self, owner: Owner, lookout: Lookout, scribe: Scribe, scraping: Scraping) -> None:
+    async def _watch(self, owner: Owner, lookout: Lookout, scribe: Scribe, own_objects: OwnObjects) -> None:
         """Look at what there is, for ever."""
         failures = 0
         while True:
             try:
-                failure = await self._look(owner, lookout, scribe, scraping)
+                failure = await self._look(owner, lookout, scribe, own_objects)
             except Exception:  # noqa: BLE001 - logged with its traceback
                 # A defect: Checks are probed and judged all the same.
                 self.metrics.reconcile_errors.inc()
@@ -190,7 +190,7 @@ class Alerting:
                 self._log.warning("looking after alert rules failed", seconds=round(delay, 1), error=failure)
             await asyncio.sleep(delay)
 
-    async def _look(self, owner: Owner, lookout: Lookout, scribe: Scribe, scraping: Scraping) -> str:
+    async def _look(self, owner: Owner, lookout: Lookout, scribe: Scribe, own_objects: OwnObjects) -> str:
         """Look once; return what kept us from it, in words."""
         # First, since nothing is written before there was a look at what is there.
         try:
@@ -200,8 +200,8 @@ class Alerting:
             return str(error)
         seen, failure = await lookout.look()
         self._heed(seen, lookout, scribe)
-        failure = await scraping.tend() or failure
-        for resource in (*RULE_KINDS, *MONITORS):
+        failure = await own_objects.tend() or failure
+        for resource in (*RULE_KINDS, *OWN_KINDS):
             if resource not in self._wanted:
                 lookout.ignore(resource)
         return str(failure or "")
@@ -212,7 +212,7 @@ class Alerting:
             self._log_access(lookout)
             self._touch_all()
         for resource, name in seen.changed:
-            if resource not in MONITORS:
+            if resource not in OWN_KINDS:
                 for shard in self._namespace(name.namespace).holding(resource, name):
                     shard.stale = True
                 self._touch(name.namespace)
@@ -229,6 +229,11 @@ class Alerting:
         self._logged = kinds, denials
         if kinds:
             self._log.info("alert rules are rendered", kinds=kinds)
+            if len(kinds) > 1:
+                self._log.warning(
+                    "each alert is raised twice, by Prometheus and by Grafana: who hears both is told twice",
+                    remedy="--grafana-rules=never or --prometheus-rules=never has it raised once",
+                )
         elif self._apis:
             self._log.info(
                 "alert rules are not rendered: the cluster knows none of these kinds",

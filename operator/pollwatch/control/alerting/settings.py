@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pollwatch.alerting.defaults import AlertDefaults
 from pollwatch.control.alerting.apis import GRAFANA, PROMETHEUS, RuleApi
+from pollwatch.control.alerting.boards import FOLDER, dashboards
 from pollwatch.control.alerting.monitors import Document, Home, monitors
 from pollwatch.control.cluster import Resource
 
@@ -24,12 +25,16 @@ class AlertSettings:
     """Whether GrafanaAlertRuleGroups are."""
     monitors: bool = True
     """Whether a ServiceMonitor and a PodMonitor are."""
+    dashboards: bool = True
+    """Whether GrafanaDashboards are."""
+    dashboard_folder: str = FOLDER
+    """Title of the folder, in Grafana, that dashboards are in."""
     defaults: AlertDefaults = field(default_factory=AlertDefaults)
     """What holds where neither Check nor pool says otherwise."""
     object_labels: Mapping[str, str] = field(default_factory=dict)
     """Labels of PrometheusRules and monitors: what a Prometheus selects them by."""
     grafana_instances: Mapping[str, str] = field(default_factory=dict)
-    """Labels of the Grafanas that get rules; empty: all that grafana-operator knows."""
+    """Labels of the Grafanas that get rules and dashboards; empty: all that grafana-operator knows."""
     grafana_datasource: str = "prometheus"
     """Uid of the data source, in Grafana, with the series of Pollwatch."""
     owner: str | None = None
@@ -44,6 +49,10 @@ class AlertSettings:
         return tuple(api for api, is_wanted in wanted if is_wanted)
 
     @property
-    def monitor_documents(self) -> Sequence[tuple[Resource, Document]]:
-        """What says how Pollwatch is scraped."""
-        return monitors(self.home, self.object_labels) if self.monitors else ()
+    def own_documents(self) -> Sequence[tuple[Resource, Document]]:
+        """What says how Pollwatch is scraped, and what shows what it found."""
+        shown = dashboards(self.home, folder=self.dashboard_folder, instances=self.grafana_instances)
+        return (
+            *(monitors(self.home, self.object_labels) if self.monitors else ()),
+            *(shown if self.dashboards else ()),
+        )

@@ -1,10 +1,10 @@
-"""Keeps the objects that tell Prometheus Operator how to scrape Pollwatch."""
+"""Keeps the objects by which others scrape Pollwatch itself, and show what it found."""
 
 from collections.abc import Sequence
 
 import structlog
 
-from pollwatch.control.alerting.apis import MONITORS
+from pollwatch.control.alerting.apis import OWN_KINDS
 from pollwatch.control.alerting.compare import seal
 from pollwatch.control.alerting.keeper import Keeper, NotOursError
 from pollwatch.control.alerting.lookout import Lookout
@@ -14,8 +14,8 @@ from pollwatch.control.cluster import ClusterError, RefusedError, Resource
 from pollwatch.control.follower import name_of
 
 
-class Scraping:
-    """Keeps monitors. They are no Check's: what goes wrong is logged, once."""
+class OwnObjects:
+    """Keeps monitors and dashboards. They are no Check's: what goes wrong is logged, once."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Scraping:
 
         Args:
             namespace: where Pollwatch runs.
-            wanted: what there is to be; other monitors of ours are deleted.
+            wanted: what there is to be; other objects of ours, of these kinds, are deleted.
             owner: owns them.
             keeper: applies and deletes.
             lookout: knows what the API server knows.
@@ -44,7 +44,7 @@ class Scraping:
         self._log = structlog.get_logger("pollwatch.alerting")
 
     async def tend(self) -> ClusterError | None:
-        """Bring the monitors to what is wanted; return what kept us from it for now."""
+        """Bring the objects to what is wanted; return what kept us from it for now."""
         failure: ClusterError | None = None
         for resource, document in self._wanted:
             if not self._lookout.can_reach(resource, self._namespace):
@@ -66,7 +66,7 @@ class Scraping:
 
     async def _drop_others(self) -> None:
         wanted = {(resource, name_of(document)) for resource, document in self._wanted}
-        for resource in MONITORS:
+        for resource in OWN_KINDS:
             for name in self._keeper.names(resource, self._namespace):
                 if (resource, name) not in wanted:
                     await self._keeper.drop(resource, name)
@@ -75,4 +75,6 @@ class Scraping:
         if self._told.get(what, "") != trouble:
             self._told[what] = trouble
             if trouble:
-                self._log.warning("Pollwatch is not scraped by way of an object", object=what, error=trouble)
+                self._log.warning(
+                    "an object about Pollwatch itself was not written", object=what, error=trouble
+                )
