@@ -75,7 +75,7 @@ def _installed(terminal: Terminal, site: Site) -> None:
     assert site.replicas == SERVERS
     terminal.run(
         f"helm install {RELEASE} --create-namespace --wait --timeout 3m \\\n"
-        "  --set mode=pools --set alerts.for=10s --set grafana.grafanaDashboards.enabled=true"
+        "  --set mode=pools --set alerts.for=10s"
     )
     terminal.run(f"kubectl apply -f {SAMPLES.relative_to(TREE)}/")
     terminal.run(ALL_UP)
