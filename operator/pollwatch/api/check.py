@@ -1,6 +1,7 @@
 """The Check: what must answer, and how it is judged."""
 
 from collections.abc import Mapping
+from sys import intern
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError
@@ -119,7 +120,7 @@ class Check(Model):
     @property
     def key(self) -> CheckKey:
         """Its identity."""
-        return CheckKey(self.metadata.namespace, self.metadata.name)
+        return CheckKey(intern(self.metadata.namespace), intern(self.metadata.name))
 
 
 def parse_check(document: Mapping[str, Any]) -> Check:

@@ -1,6 +1,7 @@
 """One Check, compiled: what a worker is told."""
 
 from collections.abc import Sequence
+from sys import intern
 
 from pollwatch.api.check import Check
 from pollwatch.api.http_check import BodyRule, HttpCheck, ResponseHeaderRule
@@ -56,7 +57,7 @@ def compile_check(check: Check, resources: Resources) -> CheckPlan:
         raise Rejected(values.problems)
     return CheckPlan(
         key=check.key,
-        uid=check.metadata.uid,
+        uid=intern(check.metadata.uid),
         generation=check.metadata.generation,
         period=float(spec.period_seconds),
         timeout=float(spec.timeout),

@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from sys import intern
 from typing import Any
 
 
@@ -57,12 +58,15 @@ class Condition:
 
 
 def read_condition(document: Mapping[str, Any]) -> Condition:
-    """Read a condition as the API server holds it; what is missing reads as empty."""
+    """Read a condition as the API server holds it; what is missing reads as empty.
+
+    Most Checks have the same ones: each text is kept once.
+    """
     return Condition(
-        type=document.get("type", ""),
-        status=document.get("status", ""),
-        reason=document.get("reason", ""),
-        message=document.get("message", ""),
+        type=intern(document.get("type", "")),
+        status=intern(document.get("status", "")),
+        reason=intern(document.get("reason", "")),
+        message=intern(document.get("message", "")),
         observed_generation=document.get("observedGeneration", 0),
         last_transition_time=document.get("lastTransitionTime", ""),
     )

@@ -1,7 +1,8 @@
 """What the operator knows of the cluster: its own, level-based cache.
 
 Every Check is kept as its JSON text (a third of the memory of the decoded document), and
-decoded again when it has to be compiled. Of Secrets and ConfigMaps, only those that a
+decoded again when it has to be compiled; names, which all parts of the operator hold, are kept once.
+Of Secrets and ConfigMaps, only those that a
 Check refers to are kept.
 """
 
@@ -11,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from sys import intern
 from typing import Any
 
 from pollwatch.compile.references import Reference
@@ -76,9 +78,9 @@ class Store:
     def observe_check(self, document: Mapping[str, Any]) -> Novelty:
         """Take in a Check; a version that is held already, or an older one, brings nothing new."""
         metadata = document["metadata"]
-        key = CheckKey(metadata["namespace"], metadata["name"])
+        key = CheckKey(intern(metadata["namespace"]), intern(metadata["name"]))
         held = self.checks.get(key)
-        uid, version = metadata["uid"], metadata["resourceVersion"]
+        uid, version = intern(metadata["uid"]), metadata["resourceVersion"]
         if held is not None and held.uid == uid and not is_newer(version, held.resource_version):
             return Novelty.NOTHING
         status = read_status(document.get("status"))

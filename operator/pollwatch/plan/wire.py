@@ -11,6 +11,7 @@ lengths are checked, and what is wrong is a `WireError`.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from sys import intern
 from typing import Any, NamedTuple, NoReturn
 
 from pollwatch.plan.checks import CheckKey
@@ -210,8 +211,9 @@ def _state(fields: "_Fields") -> CheckState:
     if up > total:
         raise WireError(f"{up} of {total} targets are up")
     return CheckState(
-        key=CheckKey(fields.text("namespace", MAX_NAME), fields.text("name", MAX_NAME)),
-        uid=fields.text("uid", MAX_NAME),
+        # Whoever reads it has these texts already: ten thousand times, that is megabytes.
+        key=CheckKey(intern(fields.text("namespace", MAX_NAME)), intern(fields.text("name", MAX_NAME))),
+        uid=intern(fields.text("uid", MAX_NAME)),
         generation=fields.integer("generation"),
         verdict=fields.verdict("verdict"),
         previous=fields.verdict("previous"),
