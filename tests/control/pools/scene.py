@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pollwatch.control.pools.keys import read_keys
 from pollwatch.control.pools.names import keys_name, labels, pod_name, worker_name
 from pollwatch.control.pools.owned import PODS, SECRETS
+from pollwatch.plan.checks import CheckKey, CheckPlan
 from pollwatch.plan.states import Verdict
 from tests.control.api_server import sample
 from tests.control.pools.bench import RunningFleet, Stage, fleet_on
@@ -67,6 +68,16 @@ class Scene:
         """Which Checks these workers probe, sorted; twice what two of them probe."""
         plans = [self.workers[shard].plans[-1] for shard in shards if self.workers[shard].plans]
         return sorted(check.key.name for plan in plans for check in plan.checks)
+
+    def planned(self, *shards: int) -> dict[CheckKey, CheckPlan]:
+        """What these workers probe, and how."""
+        plans = [self.workers[shard].plans[-1] for shard in shards if self.workers[shard].plans]
+        return {check.key: check for plan in plans for check in plan.checks}
+
+    def size(self) -> int:
+        """Bytes of all plans together, unpacked."""
+        shards = self.running.fleet._shards[self.stage.pool].shards
+        return sum(block.unpacked for shard in shards for block in shard.encode().content.blocks)
 
     def lose(self, shard: int) -> None:
         """Have Kubernetes miss the node of a worker."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pollwatch.control.pools import courier, fleet, membership, roster
+from pollwatch.plan import encoding
 from pollwatch.plan.states import Verdict
 from pollwatch.worker.keys import Keys
 from tests.control.pools.bench import Stage, eventually
@@ -90,6 +91,33 @@ async def test_checks_move_after_a_while_though_a_worker_that_has_some_cannot_be
         await on.until_keyed(2)
         on.appear(2)
         await until(lambda: on.probed(2), "the new worker to have Checks")
+
+
+async def test_checks_stay_with_the_worker_that_has_them_while_they_would_not_fit_elsewhere(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "REFIT", 1.0)
+    monkeypatch.setattr(roster, "DRAIN", 1.0)
+    monkeypatch.setattr(courier, "HAND_OVER", 1.0)
+    monkeypatch.setattr(fleet, "TICK", 0.5)
+    async with scene(stage, replicas=2) as on, on.running.leading():
+        await on.begin(0, 1)
+        size = on.size()
+        monkeypatch.setattr(encoding, "MAX_UNPACKED", size * 3 // 4)
+        await on.resize(1)
+        await eventually(lambda: stage.reason("Accepted") == "PlanTooLarge", "that to be said")
+        message = stage.condition("Accepted")["message"]
+        assert message.startswith("Checks stay with the workers that have them, for elsewhere the plan of")
+        changed = on.running.probe("check-7", period=20.0)
+        await until(lambda: changed.items() <= on.planned(0, 1).items(), "a change to be live")
+        for _ in range(3):
+            on.running.fleet._stir(stage.pool)
+            await until(lambda: not on.running.fleet._moved, "the pool to be looked at")
+        assert on.probed(0, 1) == sorted(NAMES)
+        assert len(stage.names("statefulsets")) == 2
+        monkeypatch.setattr(encoding, "MAX_UNPACKED", size * 2)
+        await until(lambda: on.probed(0) == sorted(NAMES), "the other worker to have all Checks")
+        await eventually(lambda: stage.reason("Accepted") == "Accepted", "that to be well again")
 
 
 async def test_what_a_worker_on_a_lost_node_had_goes_to_the_others_until_it_is_back(

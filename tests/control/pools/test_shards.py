@@ -88,3 +88,31 @@ def test_what_is_told_again_as_it_was_makes_no_plan_stale() -> None:
     shards.apply({check.key: check})
     shards.share_out([worker_name(POOL, 0)])
     assert not shards.shards[0].stale
+
+
+@given(before=st.sets(st.integers(0, 4), min_size=1), after=st.sets(st.integers(0, 4), min_size=1))
+def test_a_move_that_is_taken_back_leaves_each_check_where_it_was(before: set[int], after: set[int]) -> None:
+    shards = Shards(POOL)
+    shards.apply({check.key: check for check in (make_check(f"check-{number}") for number in range(40))})
+    for number in range(5):
+        shards.add(number)
+    first, second = (tuple(worker_name(POOL, number) for number in sorted(some)) for some in (before, after))
+    shards.share_out(first)
+    shards.told()
+    plans = {shard.worker: shard.book.plan() for shard in shards.shards}
+    shards.share_out(second)
+    assert shards.take_back() == (second if first != second else ())
+    assert shards.members == first
+    assert {shard.worker: shard.book.plan() for shard in shards.shards} == plans
+    assert shards.take_back() == ()
+
+
+def test_a_move_that_workers_were_told_of_is_not_taken_back() -> None:
+    shards = Shards(POOL)
+    for number in range(2):
+        shards.add(number)
+    shards.share_out([worker_name(POOL, 0)])
+    shards.share_out([worker_name(POOL, 0), worker_name(POOL, 1)])
+    shards.told()
+    assert shards.take_back() == ()
+    assert len(shards.members) == 2

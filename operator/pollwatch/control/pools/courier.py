@@ -26,6 +26,18 @@ TRIES = 3
 """How often a plan is written whose Secret was changed meanwhile, before others have their turn."""
 
 
+class UnmovableError(Exception):
+    """Checks were to move to a worker whose plan would not fit; they stay where they are.
+
+    Attributes:
+        members: The workers that were to share all Checks.
+    """
+
+    def __init__(self, message: str, members: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.members = members
+
+
 class Courier:
     """Of one pool. Belongs to one event loop."""
 
@@ -65,17 +77,21 @@ class Courier:
         that is live: two workers probe them for a moment, and at no time nobody.
 
         Raises:
+            UnmovableError: a plan that gets some would not fit. Nothing was written.
             OvertakenError: a Secret was changed meanwhile: try again.
             ClusterError: a write failed. The other plans were written all the same.
         """
         stale = [shard for shard in self._shards.shards if shard.stale and not self._is_held(shard)]
         if not stale:
             return
-        for shard in stale[1:]:
+        for shard in stale:
             # It holds the event loop: others run between two plans. What was encoded is kept.
-            with contextlib.suppress(PlanTooLargeError):
+            try:
                 shard.encode()
+            except PlanTooLargeError as error:
+                self._keep_in_place(shard, error)
             await asyncio.sleep(0)
+        self._shards.told()
         limit = asyncio.Semaphore(WRITES_AT_ONCE)
 
         async def deliver(shard: Shard) -> None:
@@ -88,6 +104,14 @@ class Courier:
         # A defect is told before what will go away by itself.
         for failure in sorted(failures, key=lambda error: isinstance(error, ClusterError | OvertakenError)):
             raise failure
+
+    def _keep_in_place(self, shard: Shard, error: PlanTooLargeError) -> None:
+        """Take back the move that made a plan too large, where those who have the Checks probe them."""
+        losers = [each for each in self._shards.shards if shard.worker in each.heirs]
+        if losers and all(self._workers.facts(loser.worker).up for loser in losers):
+            members = self._shards.take_back()
+            if members:
+                raise UnmovableError(str(error), members) from error
 
     def _is_held(self, shard: Shard) -> bool:
         """Whether a worker that runs is to go on with what others were given and do not probe yet."""

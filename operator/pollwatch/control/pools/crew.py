@@ -9,7 +9,7 @@ from pollwatch.api.pool import ProbePool
 from pollwatch.compile.pool import PoolSettings
 from pollwatch.control.cluster import PROBE_POOLS, ClusterError, RefusedError
 from pollwatch.control.pools.apply import InvalidObjectError
-from pollwatch.control.pools.courier import Courier
+from pollwatch.control.pools.courier import Courier, UnmovableError
 from pollwatch.control.pools.delivery import OvertakenError
 from pollwatch.control.pools.keys import Locksmith
 from pollwatch.control.pools.names import labels
@@ -123,7 +123,7 @@ class Crew:
             self._shards.set_egress(settings.egress)
             self._roster.muster(pool)
             self._find_edited(held.uid)
-        await self._courier.deliver(maker)
+        await self._deliver(maker)
         if tend:
             # What is wrong with one worker's keys keeps neither a plan nor a template from the others.
             refusal: ClusterError | None = None
@@ -134,6 +134,16 @@ class Crew:
             await self._apply(held, pool, settings, maker)
             if refusal is not None:
                 raise refusal
+
+    async def _deliver(self, maker: Maker) -> None:
+        try:
+            await self._courier.deliver(maker)
+        except UnmovableError as error:
+            self._roster.stay(error.members)
+            self._trouble.unmovable = f"Checks stay with the workers that have them, for elsewhere {error}"
+            await self._courier.deliver(maker)
+        if not self._roster.is_stuck:
+            self._trouble.unmovable = ""
 
     def _come_back(self, problem: str, *, tend: bool) -> None:
         """Try again later after a failure: once, however often something else fails until then."""

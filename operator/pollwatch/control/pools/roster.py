@@ -12,6 +12,9 @@ from pollwatch.control.pools.services import Services
 from pollwatch.control.pools.shards import Shard, Shards
 from pollwatch.control.pools.workers import Workers
 
+REFIT = 60.0
+"""Seconds until Checks are moved again to workers whose plans would not have fitted."""
+
 DRAIN = 30.0
 """Seconds that a worker which is to go may take to let go of its Checks."""
 
@@ -33,8 +36,17 @@ class Roster:
         self._leaving: dict[str, float] = {}
         """Workers that are to go, by when that was noticed, monotonic seconds."""
         self._mustered = False
+        self._unfit: tuple[str, ...] = ()
+        """Members whose plans would not have fitted."""
+        self._refit_at = 0.0
+        """When to try them again, monotonic seconds."""
         self._waiting_since: float | None = None
         """Since when Checks are to move, and have not, monotonic seconds."""
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether Checks stay with workers that are not to have them: elsewhere they would not fit."""
+        return bool(self._unfit)
 
     def wanted(self, pool: ProbePool) -> list[str]:
         """Name the workers that there are to be, by number."""
@@ -58,6 +70,10 @@ class Roster:
         self._workers.keep(self._shards.shards)
         self._workers.look()
         self._shards.share_out(self._choose(wanted))
+
+    def stay(self, members: tuple[str, ...]) -> None:
+        """Leave Checks where they are for a while, for the plans of these members would not fit."""
+        self._unfit, self._refit_at = members, self._services.clock.monotonic() + REFIT
 
     def leaving(self, wanted: Iterable[str]) -> list[Shard]:
         """Give the workers that are there and are not to be."""
@@ -84,10 +100,14 @@ class Roster:
         before = self._shards.members
         facts = {name: self._workers.facts(name) for name in (*wanted, *before)}
         chosen = tuple(sorted(choose_members(wanted, before, facts)))
+        now = self._services.clock.monotonic()
+        if chosen != self._unfit or chosen == before:
+            self._unfit = ()
+        elif now < self._refit_at:
+            return before
         if not before or chosen == before or may_move(before, chosen, facts):
             self._waiting_since = None
             return chosen
-        now = self._services.clock.monotonic()
         self._waiting_since = self._waiting_since or now
         return before if now - self._waiting_since < PATIENCE else chosen
 

@@ -51,6 +51,8 @@ class Shards:
         self._checks: dict[CheckKey, CheckPlan] = {}
         self._cores = 0.0
         self._sharding: Sharding | None = None
+        self._before: Sharding | None = None
+        """The one before, while nobody was told of the move."""
         self._shards: dict[str, Shard] = {}
 
     def __len__(self) -> int:
@@ -127,7 +129,7 @@ class Shards:
         """
         if tuple(sorted(members)) == self.members:
             return
-        before = self._sharding
+        before = self._before = self._sharding
         self._sharding = Sharding(members) if before is None else before.resized(members)
         moves: dict[str, dict[CheckKey, CheckPlan | None]] = {}
         heirs: set[tuple[str, str]] = set()
@@ -146,9 +148,26 @@ class Shards:
             # It takes back what it gave: none waits for the other.
             self._shards[winner].heirs.discard(loser)
 
+    def told(self) -> None:
+        """Take in that workers are being told of the move: it cannot be taken back any more."""
+        self._before = None
+
+    def take_back(self) -> tuple[str, ...]:
+        """Leave all Checks with those who had them before the last move.
+
+        Returns:
+            The members that there should have been; none: workers know of the move, or there was none.
+        """
+        before, refused = self._before, self.members
+        if before is None:
+            return ()
+        self.share_out(before.workers)
+        self._before = None
+        return refused
+
     def reset(self) -> None:
         """Forget the workers, and keep the Checks: somebody else leads now."""
-        self._sharding = None
+        self._sharding = self._before = None
         self._shards.clear()
 
     def _update(self, shard: Shard, changes: Changes) -> None:

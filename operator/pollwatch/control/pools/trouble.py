@@ -23,6 +23,8 @@ class Trouble:
     """What the API server refuses of what the spec asks for."""
     too_large: dict[str, str] = field(default_factory=dict)
     """Workers whose plan does not fit, and what to do about it."""
+    unmovable: str = ""
+    """Why Checks stay with workers that are not to have them, and what to do about it."""
     obstacle: str = ""
     """Why something could not be applied now."""
     _repaired: str = ""
@@ -42,8 +44,8 @@ class Trouble:
             return PoolAcceptedReason.INVALID_SPEC, "; ".join(map(str, held.problems))
         if self.invalid:
             return PoolAcceptedReason.INVALID_SPEC, f"The API server refuses {self.invalid}"
-        if self.too_large:
-            return PoolAcceptedReason.PLAN_TOO_LARGE, next(iter(self.too_large.values()))
+        if self.too_large or self.unmovable:
+            return PoolAcceptedReason.PLAN_TOO_LARGE, next(iter(self.too_large.values()), self.unmovable)
         if not admits_some:
             return PoolAcceptedReason.NO_NAMESPACE_ADMITTED, NO_NAMESPACE
         faults = alert_problems(held.pool.spec.alert) if held.pool is not None else ()
