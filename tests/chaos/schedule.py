@@ -18,10 +18,8 @@ DWELL = 4 * PERIOD
 """Seconds for which a server fails, at least: long enough to be seen between two faults."""
 CHURN_EVERY = 0.4
 """Seconds between two changes of Checks, at the mean."""
-OPERATOR_STEPS = (-3600.0, -37.3, 61.7, 7200.0)
-WORKER_STEPS = (7.9, 61.7, 7200.0)
-"""Seconds. Clocks of workers are never set back: when a verdict began is what tells a new leader which
-turns in a feed are old, and clocks of workers that contradict each other make it tell one again."""
+STEPS = (-7200.0, -37.3, 61.7, 7200.0)
+"""Of a clock, seconds."""
 
 
 class What(StrEnum):
@@ -114,8 +112,7 @@ def _faults(chance: random.Random, seconds: float) -> Iterator[Action]:
     for number, what in enumerate(faults):
         at = space * (number + chance.random())
         subject = chance.randrange(1000)
-        steps = WORKER_STEPS if what is What.STEP_WORKERS else OPERATOR_STEPS
-        yield Action(at=at, what=what, subject=subject, amount=chance.choice(steps))
+        yield Action(at=at, what=what, subject=subject, amount=chance.choice(STEPS))
         if (end := AFTERWARDS.get(what)) is not None:
             yield Action(at=at + chance.uniform(2.0, 6.0), what=end, subject=subject)
 
