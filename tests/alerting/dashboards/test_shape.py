@@ -12,7 +12,7 @@ import pytest
 from pollwatch.control.reference import reference as operator_metrics
 from pollwatch.series.reference import reference as metrics
 from pollwatch.worker.reference import reference as worker_metrics
-from tests.alerting.dashboards.boards import NAMES, board, expressions, panels, urls
+from tests.alerting.dashboards.boards import NAMES, Json, board, expressions, panels, urls
 from tests.alerting.dashboards.models import VERSIONS, understood
 
 if TYPE_CHECKING:
@@ -110,6 +110,32 @@ def test_every_number_has_a_unit_or_is_a_count_or_a_word(name: str) -> None:
         ]
         said = any({"unit", "mappings", "decimals"} & fields.keys() for fields in shown)
         assert said or panel["type"] in ("heatmap", "alertlist"), panel["title"]
+
+
+@each_dashboard
+def test_shares_of_failures_and_what_expires_are_coloured_from_where_they_are_bad(name: str) -> None:
+    # The colours of a heatmap are those of how many probes there are.
+    by_title = {
+        panel["title"]: list(thresholds(panel)) for panel in panels(board(name)) if panel["type"] != "heatmap"
+    }
+    judged = [title for title in by_title if re.search(r"Failing|Share of failures|expir|Late|lag", title)]
+    assert judged
+    assert [title for title in judged if not by_title[title]] == []
+    for title, all_steps in by_title.items():
+        for first, *others in all_steps:
+            assert first["value"] is None, title
+            values = [step["value"] for step in others]
+            assert values, title
+            assert values == sorted(set(values)), title
+
+
+def thresholds(panel: Json) -> Iterator[list[Json]]:
+    """All steps at which something of a panel changes its colour."""
+    fields = panel["fieldConfig"]
+    if "thresholds" in fields["defaults"]:
+        yield fields["defaults"]["thresholds"]["steps"]
+    for override in fields["overrides"]:
+        yield from (one["value"]["steps"] for one in override["properties"] if one["id"] == "thresholds")
 
 
 @each_dashboard

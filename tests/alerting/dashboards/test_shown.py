@@ -151,6 +151,13 @@ def test_where_there_is_nothing_no_query_fails(grafana: Grafana, name: str) -> N
     assert shown <= {"no alert", "no HTTP"}
 
 
+def test_no_query_about_pollwatch_itself_fails_where_there_is_no_operator(grafana: Grafana) -> None:
+    shown = Shown(grafana, "self.json")
+    assert {query: answer.error for query, answer in shown.all().items() if answer.error} == {}
+    for title in ("Processes scraped", "Lateness of starts"):
+        assert all(answer.rows for answer in shown.panel(title).values()), title
+
+
 def test_transitions_are_marked_when_they_were_and_say_what_came(grafana: Grafana) -> None:
     shown = Shown(grafana, "overview.json")
     bad = shown.annotation("No longer Up").by("check", "verdict")
