@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pollwatch.control.alerting.apis import PROMETHEUS_RULES
 from pollwatch.control.alerting.monitors import Home
 from pollwatch.control.alerting.outcomes import Outcome, Silence
 from pollwatch.control.alerting.renderer import RuleRenderer
@@ -24,6 +25,20 @@ if TYPE_CHECKING:
 SETTINGS = AlertSettings(home=Home(namespace="pollwatch-system", workers=True), dashboards=False)
 
 SITES = "public-sites"
+
+SOON, LATER = 5.0, 60.0
+"""Seconds until what changed is written, and until what was refused is tried again."""
+
+
+def groups(cluster: InMemoryCluster, namespace: str) -> list[list[str]]:
+    """The Checks in each PrometheusRule of a namespace."""
+    return [
+        [
+            group["name"].removeprefix(f"{namespace}/")
+            for group in cluster.get_object(PROMETHEUS_RULES, namespace, name)["spec"]["groups"]
+        ]
+        for name in cluster.names(PROMETHEUS_RULES, namespace)
+    ]
 
 
 class Stage:

@@ -1,0 +1,122 @@
+"""What Checks say of their alerts where the API server says no, and where nobody answers; in fake time."""
+
+import asyncio
+
+from pollwatch.control.alerting.apis import (
+    GRAFANA_RULE_GROUPS,
+    PROMETHEUS_RULES,
+)
+from pollwatch.control.cluster import RefusedError, Resource
+from tests.control.alerting.in_memory import InMemoryCluster
+from tests.control.alerting.stage import LATER, SITES, SOON, Stage, play, with_settings
+from tests.support.clock import FakeClock
+
+FORBIDDEN = RefusedError(
+    403,
+    'prometheusrules.monitoring.coreos.com "pollwatch-checks" is forbidden: User "pollwatch" cannot patch'
+    ' resource "prometheusrules" in API group "monitoring.coreos.com" in the namespace "public-sites"',
+)
+DENIED = RefusedError(422, 'admission webhook "rules.example.org" denied the request: no team')
+OVER_QUOTA = RefusedError(
+    403, "exceeded quota: objects, requested: count/prometheusrules=1, used: 9, limited: 9"
+)
+
+
+def test_a_right_that_is_missing_is_said_with_what_grants_it_until_it_is_there() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        def refuse(method: str, resource: Resource, namespace: str) -> RefusedError | None:
+            bad = method == "PATCH" and resource == PROMETHEUS_RULES and namespace == SITES
+            return FORBIDDEN if bad else None
+
+        cluster.refuse = refuse
+        stage = Stage(clock, cluster)
+        async with stage.leading():
+            stage.check()
+            stage.check(namespace="team-b")
+            await asyncio.sleep(SOON)
+            reason, message = stage.told()
+            assert reason == "Refused"
+            assert message.startswith("PrometheusRule pollwatch-checks: HTTP 403: ")
+            assert "kubectl apply -f manifests/rbac/alerts/ grants it" in message
+            assert message.endswith("In force are the GrafanaAlertRuleGroups.")
+            assert stage.told(namespace="team-b")[0] == "Rendered"
+            cluster.refuse = lambda *_: None
+            await asyncio.sleep(LATER)
+            assert stage.told()[0] == "Rendered"
+
+    play(scene)
+
+
+def test_what_a_webhook_or_a_quota_refuses_is_said_in_its_words_and_not_tried_all_the_time() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        for refusal in (DENIED, OVER_QUOTA):
+            cluster.refuse = lambda method, *_, said=refusal: said if method == "PATCH" else None
+            stage = Stage(clock, cluster, settings=with_settings(monitors=False))
+            async with stage.leading():
+                stage.check()
+                await asyncio.sleep(SOON)
+                reason, message = stage.told()
+                assert reason == "Refused"
+                assert str(refusal) in message
+                assert "manifests/rbac" not in message
+                cluster.asked.clear()
+                await asyncio.sleep(600)
+                assert len(cluster.writes) <= 2 * 600 / 30
+
+    play(scene)
+
+
+def test_without_the_right_to_look_checks_say_so_and_nothing_is_written_blindly() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        cluster.refuse = lambda _method, resource, _namespace: (
+            FORBIDDEN if resource == PROMETHEUS_RULES else None
+        )
+        stage = Stage(clock, cluster)
+        async with stage.leading():
+            stage.check()
+            await asyncio.sleep(LATER)
+            reason, message = stage.told()
+            assert (reason, message.startswith("PrometheusRule: HTTP 403")) == ("Refused", True)
+            assert not [path for path in cluster.writes if "prometheusrules" in path]
+            cluster.refuse = lambda *_: None
+            await asyncio.sleep(LATER)
+            assert stage.told()[0] == "Rendered"
+
+    play(scene)
+
+
+def test_a_webhook_that_nobody_answers_is_said_although_the_server_calls_it_its_own_error() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        broken = RefusedError(500, 'Internal error occurred: failed calling webhook "rules.example.org"')
+        cluster.refuse = lambda method, resource, _namespace: (
+            broken if method == "PATCH" and resource == PROMETHEUS_RULES else None
+        )
+        stage = Stage(clock, cluster)
+        async with stage.leading():
+            stage.check()
+            await asyncio.sleep(SOON)
+            reason, message = stage.told()
+            assert reason == "Refused"
+            assert "failed calling webhook" in message
+            assert cluster.names(GRAFANA_RULE_GROUPS, SITES) == ["pollwatch-checks"]
+
+    play(scene)
+
+
+def test_where_one_kind_cannot_be_listed_for_now_rules_go_to_the_other() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        cluster.refuse = lambda method, resource, _namespace: (
+            RefusedError(500, "conversion webhook failed")
+            if method == "GET" and resource == GRAFANA_RULE_GROUPS
+            else None
+        )
+        stage = Stage(clock, cluster)
+        async with stage.leading():
+            stage.check()
+            await asyncio.sleep(SOON)
+            assert stage.told() == ("Rendered", "In the PrometheusRules of the namespace.")
+            cluster.refuse = lambda *_: None
+            await asyncio.sleep(LATER)
+            assert stage.told()[1].endswith("and GrafanaAlertRuleGroups of the namespace.")
+
+    play(scene)
