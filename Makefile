@@ -8,8 +8,10 @@ PYTHON ?= $(or $(shell for python in python3 python3.14 python3.13 python3.12 py
 	done),python3)
 BIN := .venv/bin
 TESTS ?= tests
-# Each brings a control plane of its own, about 1 GB; most of the time they wait.
+# Each brings a control plane of its own, about 1 GB; most of the time they wait. One that a hanging test
+# has ended is not replaced: the others finish what they have begun, and the run has failed.
 PROCESSES ?= 3
+TOGETHER = --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder --max-worker-restart=0
 SEEDS ?= 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20
 CHECKS ?= 1000
 # Its theme prints a notice about the future of MkDocs at each start; versions here come from uv.lock.
@@ -35,7 +37,7 @@ tools: venv ## build or fetch what the tests start: an API server, Prometheus, G
 
 test: tools ## run every test, against a real API server and a real Prometheus (TESTS=path for some)
 ifeq ($(TESTS),tests)
-	@$(BIN)/python -m pytest -m "not alone" --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m "not alone" $(TOGETHER)
 	@$(BIN)/python -m pytest -m alone
 else
 	@$(BIN)/python -m pytest $(TESTS)
