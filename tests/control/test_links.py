@@ -1,6 +1,7 @@
 """The link to a worker: nothing is lost unseen, and keys and plans reach it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -164,6 +165,17 @@ async def test_lag_grows_while_a_worker_cannot_be_heard(
         line.mend()
         line.break_off()
         await until(lambda: link.state.lag < 1.0, "the lag to end")
+
+
+async def test_a_worker_whose_clock_is_behind_is_not_taken_for_one_that_lags(
+    worker: ToldWorker,
+) -> None:
+    async with linked(worker.url) as link:
+        worker.tell("a", UP)
+        await link.until_told(("a", UP))
+        worker.tell("a", DOWN, at=time.time() - 7200)
+        await link.until_told(("a", UP), ("a", DOWN))
+        assert link.state.lag < 600
 
 
 async def test_of_a_worker_that_is_silent_for_long_nothing_is_known_until_it_speaks_again(

@@ -78,6 +78,8 @@ class Puller:
         self._pace = TokenBucket(rate=STATES_RATE, burst=STATES_BURST, clock=peer.clock)
         self._delay = 0.0
         """How old the last news was when it came, seconds."""
+        self._answered_at = peer.clock.monotonic()
+        """When the last page came, monotonic seconds."""
         self._waiting_since = peer.clock.monotonic()
         """When the read began that is under way, monotonic seconds."""
         self._failing_since: float | None = None
@@ -258,7 +260,9 @@ class Puller:
         # A worker that was given up tells first what it went through, then how everything is.
         self._wants_all = self._given_up_at is not None
         self.report, self._cursor, self.heard_at = report, page.cursor, now
-        self._delay = _age(page, now)
+        # What is new came after the last page, whatever the worker's clock says.
+        answered, self._answered_at = self._answered_at, peer.clock.monotonic()
+        self._delay = min(_age(page, now), self._answered_at - answered)
         peer.metrics.feed_states.labels(peer.pool).inc(len(page.history) + len(page.newest))
         self._changed()
         slices = Slices(peer.clock)
