@@ -120,6 +120,10 @@ class Grafana(Server):
         """What its API answers to a document; errors as in `get`."""
         return self._ask("POST", path, json=document)
 
+    def patch(self, path: str, document: Any) -> Any:
+        """What its API answers to a change; errors as in `get`."""
+        return self._ask("PATCH", path, json=document)
+
     def query(self, *queries: Mapping[str, Any], start: str = "now-5m", end: str = "now") -> dict[str, Any]:
         """Run queries of a panel as the panel does, and return their results by `refId`.
 

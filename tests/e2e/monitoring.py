@@ -6,7 +6,7 @@ import json
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 import yaml
@@ -74,7 +74,8 @@ class Monitoring:
         self.grafana = self._running.enter_context(
             Grafana(self._kit.programs[GRAFANA], folder=folder, address=NODE_ADDRESS)
         )
-        self._node.admin.apply([self._grafana()])
+        self._account, self._token = _service_account(self.grafana)
+        self._node.admin.apply(self._grafana())
         for what, ready in (
             ("Prometheus to be ready", partial(_answers, f"{PROMETHEUS_URL}/-/ready")),
             ("Alertmanager to be ready", self._has_alertmanager),
@@ -90,19 +91,35 @@ class Monitoring:
             "stringData": {"alertmanager.yaml": yaml.safe_dump(notifying(self.webhook.url))},
         }
 
-    def _grafana(self) -> dict[str, Any]:
-        admin = {"adminUser": "user", "adminPassword": "password"}
-        return {
-            "apiVersion": "grafana.integreatly.org/v1beta1",
-            "kind": "Grafana",
-            "metadata": {"name": "main", "namespace": NAMESPACE},
-            "spec": {
-                "external": {
-                    "url": self.grafana.url,
-                    **{field: {"name": "grafana", "key": key} for field, key in admin.items()},
-                }
+    def _grafana(self) -> list[dict[str, Any]]:
+        named = {"name": "grafana", "namespace": NAMESPACE}
+        external = {"url": self.grafana.url, "apiKey": {"name": "grafana", "key": "token"}}
+        return [
+            {"apiVersion": "v1", "kind": "Secret", "metadata": named, "stringData": {"token": self._token}},
+            {
+                "apiVersion": "grafana.integreatly.org/v1beta1",
+                "kind": "Grafana",
+                "metadata": {"name": "main", "namespace": NAMESPACE},
+                "spec": {"external": external},
             },
-        }
+        ]
+
+    def let_operator(self, role: Literal["Admin", "Viewer"]) -> None:
+        """Give the account by which grafana-operator logs on another role; it begins as `Admin`.
+
+        Returns when the role holds: Grafana remembers for some seconds what an account may.
+        """
+        self.grafana.patch(f"/api/serviceaccounts/{self._account}", {"role": role})
+        wait_until(
+            lambda: self._operator_writes_rules() is (role == "Admin"),
+            what=f"the account of grafana-operator to be {role}",
+            within_seconds=60,
+        )
+
+    def _operator_writes_rules(self) -> bool:
+        # Who may not write rules may not read them here, either.
+        url = f"{self.grafana.url}/api/v1/provisioning/alert-rules"
+        return httpx.get(url, headers={"Authorization": f"Bearer {self._token}"}, trust_env=False).is_success
 
     def _has_alertmanager(self) -> bool:
         active = self.prometheus.get("/api/v1/alertmanagers")["activeAlertmanagers"]
@@ -131,3 +148,9 @@ def _answers(url: str) -> bool:
         return httpx.get(url, trust_env=False).is_success
     except httpx.TransportError:
         return False
+
+
+def _service_account(grafana: Grafana) -> tuple[int, str]:
+    """Make the account by which grafana-operator logs on; return its id and a token."""
+    account = grafana.post("/api/serviceaccounts", {"name": "grafana-operator", "role": "Admin"})["id"]
+    return account, grafana.post(f"/api/serviceaccounts/{account}/tokens", {"name": "token"})["key"]

@@ -108,6 +108,7 @@ def test_a_node_whose_run_is_interrupted_leaves_its_logs_and_nothing_else(
         node = wait_until(
             lambda: processes if _names(processes := _below(started.pid)) >= _PARTS | _OF_PODS else set(),
             what="each part of the node to run",
+            within_seconds=60,
         )
         assert cgroups.names(run.name)
 

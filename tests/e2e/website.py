@@ -12,9 +12,11 @@ import httpx
 from tests.cluster.node.images import product_image
 from tests.cluster.waiting import wait_until
 from tests.e2e.pods import restricted_pod
-from tests.e2e.website_server import PORT
+from tests.e2e.website_server import PORT, SECURE_PORT
 
 if TYPE_CHECKING:
+    import trustme
+
     from tests.cluster.apiclient import JsonObject
     from tests.cluster.node.node import OneNode
 
@@ -34,6 +36,7 @@ class Site:
         name: Of the Service and of the StatefulSet.
         port: Where its pages are.
         welcome: What they say.
+        authority: Issues the certificate with which it answers by HTTPS, too; by default it does not.
     """
 
     node: OneNode
@@ -42,11 +45,21 @@ class Site:
     name: str = "site"
     port: int = PORT
     welcome: str = "welcome"
+    authority: trustme.CA | None = None
 
     @property
     def url(self) -> str:
         """Its front page, by name."""
-        return f"http://{self.name}.{self.namespace}.svc.cluster.local:{self.port}/"
+        return f"http://{self._host}:{self.port}/"
+
+    @property
+    def https_url(self) -> str:
+        """The same page by HTTPS."""
+        return f"https://{self._host}:{SECURE_PORT}/"
+
+    @property
+    def _host(self) -> str:
+        return f"{self.name}.{self.namespace}.svc.cluster.local"
 
     def start(self) -> None:
         """Run it, and return when every pod answers."""
@@ -86,9 +99,9 @@ class Site:
 
     def _documents(self) -> list[JsonObject]:
         labels = {"app": self.name}
-        server = {"server.py": _SERVER.read_text(encoding="utf-8")}
+        files = {"server.py": _SERVER.read_text(encoding="utf-8"), **self._key_and_certificate()}
         return [
-            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": self.name}, "data": server},
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": self.name}, "stringData": files},
             {
                 "apiVersion": "v1",
                 "kind": "Service",
@@ -98,7 +111,7 @@ class Site:
                     # A pod that is slow to answer the kubelet is not to vanish from the name.
                     "publishNotReadyAddresses": True,
                     "selector": labels,
-                    "ports": [{"port": self.port}],
+                    "ports": [{"name": name, "port": port} for name, port in self._ports().items()],
                 },
             },
             {
@@ -115,15 +128,25 @@ class Site:
             },
         ]
 
+    def _ports(self) -> dict[str, int]:
+        return {"http": self.port} | ({} if self.authority is None else {"https": SECURE_PORT})
+
+    def _key_and_certificate(self) -> dict[str, str]:
+        if self.authority is None:
+            return {}
+        issued = self.authority.issue_cert(self._host)
+        return {"site.pem": issued.private_key_and_cert_chain_pem.bytes().decode()}
+
     def _pod_spec(self) -> JsonObject:
+        secure = ["/site/site.pem"] if self.authority is not None else []
         return restricted_pod(
             {
                 "name": "server",
                 # It is there, and it has Python.
                 "image": product_image(),
-                "command": ["python", "/site/server.py", str(self.port), self.welcome],
+                "command": ["python", "/site/server.py", str(self.port), self.welcome, *secure],
                 "readinessProbe": {"httpGet": {"path": "/ready", "port": self.port}, "periodSeconds": 1},
                 "volumeMounts": [{"name": "site", "mountPath": "/site"}],
             },
-            volumes=[{"name": "site", "configMap": {"name": self.name}}],
+            volumes=[{"name": "site", "secret": {"secretName": self.name}}],
         )

@@ -2,19 +2,24 @@
 
 `PUT /answer/503` makes every page answer 503; `GET /asked` says how often each page was asked for.
 `PUT /watch` forgets, and `GET /gaps` says for each page the longest time between two requests since then,
-in seconds.
+in seconds. Both ports share one state.
+
+    server.py PORT WELCOME [PEM]    a file with key and certificate: HTTPS at SECURE_PORT, too
 """
 
 from __future__ import annotations
 
 import json
+import ssl
 import sys
+import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
 PORT = 8080
+SECURE_PORT = 8443
 
 
 class Page(BaseHTTPRequestHandler):
@@ -69,7 +74,19 @@ class Page(BaseHTTPRequestHandler):
         """Say nothing: the pages are asked for all the time."""
 
 
+def serve_securely(pem: str) -> None:
+    """Serve HTTPS in a thread that ends with the process."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    server = ThreadingHTTPServer(("", SECURE_PORT), Page)
+    # The handshake is for the thread of the connection: another one is not to wait for it.
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
 if __name__ == "__main__":
     if sys.argv[2:]:
         Page.welcome = sys.argv[2]
+    for file in sys.argv[3:]:
+        serve_securely(file)
     ThreadingHTTPServer(("", int(sys.argv[1])), Page).serve_forever()
