@@ -72,6 +72,8 @@ def test_what_is_written_belongs_to_a_role_of_the_install_by_the_rights_of_the_i
     checks.create("front-page", http={"url": site.url})
     checks.wait_reason("front-page", "AlertsRendered", "Rendered")
     home.wait(SERVICE_MONITORS, "pollwatch")
+    for name in BOARDS:
+        home.wait(GRAFANA_DASHBOARDS, name)
     role = cluster.admin.get(CLUSTER_ROLES.path(None, "pollwatch-operator-alert-owner"))
     owner = {
         "apiVersion": role["apiVersion"],
@@ -89,6 +91,13 @@ def test_what_is_written_belongs_to_a_role_of_the_install_by_the_rights_of_the_i
     until(
         lambda: home.get(SERVICE_MONITORS, "pollwatch")["metadata"].get("ownerReferences") == [owner],
         "the monitor to have the owner",
+    )
+    until(
+        lambda: (
+            [home.get(GRAFANA_DASHBOARDS, name)["metadata"].get("ownerReferences") for name in BOARDS]
+            == [[owner]] * len(BOARDS)
+        ),
+        "the dashboards to have the owner",
     )
     for kind in kinds:
         objects.change(kind, {"metadata": {"ownerReferences": None}})
