@@ -82,6 +82,19 @@ class Terminal:
             ) from None
         return self.screen()
 
+    async def fits(self, columns: int, lines: int) -> list[str]:
+        """Wait until the screen is no larger than that, and give it."""
+        try:
+            async with asyncio.timeout(DEADLINE):
+                while len(screen := self.screen()) > lines or max(map(len, screen)) > columns:
+                    self._came.clear()
+                    await self._came.wait()
+        except TimeoutError:
+            raise AssertionError(
+                f"more than {lines} lines or {columns} columns:\n" + "\n".join(self.screen())
+            ) from None
+        return screen
+
     async def end(self) -> int:
         """Press Ctrl-C, wait for the end, and give the exit code."""
         assert self._process is not None
