@@ -39,7 +39,7 @@ class Terminal:
             stdin=self._slave,
             stdout=self._slave,
             stderr=self._slave,
-            env={name: value for name, value in ENVIRONMENT.items() if name != "COLUMNS"},
+            env={name: value for name, value in ENVIRONMENT.items() if name not in {"COLUMNS", "LINES"}},
         )
         os.close(self._slave)
         os.set_blocking(self._master, False)
