@@ -20,6 +20,7 @@ class Server:
 
     Attributes:
         url: `http://ADDRESS:PORT`, known once it has started.
+        log: Its output.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Server:
         self._name = name
         self._argv = argv
         self._folder = folder
-        self._log = folder / f"{name}.log"
+        self.log = folder / f"{name}.log"
         self._listening = re.compile(listening)
         self._environment = environment
         self._ready_seconds = ready_seconds
@@ -69,7 +70,7 @@ class Server:
                 the end of its log.
         """
         self._program = Program(
-            self._name, self._argv, log=self._log, folder=self._folder, environment=self._environment
+            self._name, self._argv, log=self.log, folder=self._folder, environment=self._environment
         )
         try:
             self._program.wait_until_ready(self._is_ready, within_seconds=self._ready_seconds)
@@ -84,7 +85,7 @@ class Server:
             self._program = None
 
     def _is_ready(self) -> bool:
-        listening = self._listening.search(self._log.read_text(encoding="utf-8", errors="replace"))
+        listening = self._listening.search(self.log.read_text(encoding="utf-8", errors="replace"))
         if listening is None:
             return False
         self.url = f"http://{listening[1]}"

@@ -24,8 +24,12 @@ DATA_SOURCE = "prometheus"
 ALERT_LABEL = "alert"
 """What an alert is called in Prometheus: Grafana's `alertname` is the rule's title, which is unique."""
 
-_VALUE = "{{- $value := $values.B.Value -}}"
-"""Gives `$value` the meaning that it has in Prometheus; Grafana's own is a description of all values."""
+_VALUE = '{{- $value := "NaN" -}}{{- with $values.B -}}{{- $value = .Value -}}{{- end -}}'
+"""Gives `$value` the meaning that it has in Prometheus; Grafana's own is a description of all values.
+
+Grafana expands annotations of rules that do not fire, too: there is no value then, and what cannot be
+expanded is an error in its log, each time.
+"""
 
 _LOOK_BACK = 600
 """Seconds that a query may look at; an instant query needs none, and Grafana wants a number."""
