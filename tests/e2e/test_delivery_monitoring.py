@@ -163,7 +163,7 @@ def test_in_an_outage_every_query_of_every_panel_shows_something(
 def test_in_an_outage_dashboards_show_what_fails_and_who_looks(
     node: OneNode, site: Site, monitoring: Monitoring
 ) -> None:
-    overview = Shown(monitoring.grafana, "overview.json")
+    overview = Shown(monitoring.grafana, "overview.json", namespace=NAMESPACE)
     assert overview.offered("pool") == set(POOLS)
     assert overview.offered("check") == {FRONT_PAGE, "later"}
     not_up = {f"{name} {pool}": 2 for name in (FRONT_PAGE, "later") for pool in POOLS}
