@@ -227,6 +227,12 @@ class Checks:
             key=lambda item: str(item["eventTime"]),
         )
 
+    def lose_events(self, name: str) -> None:
+        """Have it as if nobody had posted them."""
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+        for event in self.events(name):
+            self._admin.delete(f"{path}/{event['metadata']['name']}")
+
     def wait_event(self, name: str, reason: str) -> dict[str, Any]:
         """Wait for the first Event with a reason."""
         return (

@@ -63,6 +63,25 @@ def test_a_site_that_fails_and_is_restored_is_told_in_status_events_and_the_log(
     ]
 
 
+def test_an_event_that_was_lost_with_its_operator_is_told_by_the_next_at_the_time_of_the_turn(
+    start_operator: StartOperator, checks: Checks, site: Site
+) -> None:
+    operator = start_operator()
+    checks.create("front-page", http={"url": site.url})
+    checks.wait_verdict("front-page", "Up")
+    site.answer = SERVER_ERROR
+    down = checks.wait_verdict("front-page", "Down")
+    assert down["previousVerdict"] == "Up"
+    lost = checks.wait_event("front-page", "Down")
+    operator.kill()
+    checks.lose_events("front-page")
+    start_operator()
+    told = checks.wait_event("front-page", "Down")
+    assert told["metadata"]["name"] == lost["metadata"]["name"]
+    assert told["note"] == lost["note"]
+    assert told["eventTime"] == lost["eventTime"] == down["lastTransitionTime"]
+
+
 def test_a_bad_check_affects_only_itself(start_operator: StartOperator, checks: Checks, site: Site) -> None:
     operator = start_operator()
     checks.create("bad", http={"url": site.url, "expect": {"body": [{"matches": "("}]}})

@@ -220,8 +220,9 @@ class Core:
         Args:
             may_write: asked right before a status is written; see `Election.leading`.
         """
-        self._reporter.begin()
+        # First, since the reporter begins with what is to be told again.
         self._recorder.begin()
+        self._reporter.begin()
         yield Job("report", self._reporter.run())
         yield Job("sweep", self._reporter.sweep())
         yield Job("writer", self._writer.run(may_write))

@@ -129,6 +129,8 @@ class Reporter:
         if before is not None and before.uid != uid:
             self.forget(key)
             before = None
+        if before is None:
+            self._restate(key, uid)
         now = self._clock.monotonic()
         unplanned_since = None if admission.planned else now
         if before is not None and before.unplanned_since is not None:
