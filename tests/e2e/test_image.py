@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from typing import TYPE_CHECKING
@@ -10,11 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pollwatch import __version__
-from tests.cluster.node.images import TREE, product_image
+from tests.cluster.node.images import product_image
 from tests.cluster.waiting import wait_until
 from tests.e2e.pods import USER, restricted_pod
 
 if TYPE_CHECKING:
+    from tests.cluster.node.kit import Kit
     from tests.cluster.node.node import OneNode
 
 POD = "image"
@@ -49,19 +49,19 @@ def test_pollwatch_runs_on_a_read_only_root_as_a_user_with_a_number(node: OneNod
     assert _exec(node, shell, "id", "-u").strip() == str(USER)
 
 
-def test_the_image_holds_the_source_of_this_tree(node: OneNode, shell: str) -> None:
+def test_the_image_holds_the_source_that_it_was_built_of(node: OneNode, shell: str, kit: Kit) -> None:
     code = (
         "import hashlib, json, pathlib, pollwatch; root = pathlib.Path(pollwatch.__file__).parent; "
         "print(json.dumps({str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest()"
         " for p in root.rglob('*.py')}))"
     )
-    root = TREE / "operator" / "pollwatch"
-
     inside = json.loads(_exec(node, shell, "python", "-c", code))
 
+    package = "operator/pollwatch/"
     assert inside == {
-        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in root.rglob("*.py")
+        path.removeprefix(package): digest
+        for path, digest in kit.sources.items()
+        if path.startswith(package) and path.endswith(".py")
     }
 
 

@@ -14,7 +14,7 @@ from tests.cluster.building import run_step
 from tests.cluster.debian import DebianUnpacker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tests.cluster.cache import Cache
     from tests.cluster.progress import Progress
@@ -102,7 +102,7 @@ class ImageBuilder:
             ToolUnavailableError: As in `busybox`.
         """
         name = product_image()
-        key = _digest(_of_files(product_sources(TREE), TREE), _base_key().encode(), name.encode())
+        key = _digest(repr(product_digests(TREE)).encode(), _base_key().encode(), name.encode())
         entry = self.cache.entry("image-pollwatch", key)
         self.cache.fill(
             entry,
@@ -219,15 +219,16 @@ def product_sources(tree: Path) -> list[Path]:
     return [path for path in found if path.is_file() and "__pycache__" not in path.parts]
 
 
+def product_digests(tree: Path) -> dict[str, str]:
+    """The SHA-256 of each of these files, by its path in the tree."""
+    return {
+        str(path.relative_to(tree)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in product_sources(tree)
+    }
+
+
 def _base_key() -> str:
     return _digest("\0".join(_MMDEBSTRAP).encode(), (_DOCKERFILES / "base.Dockerfile").read_bytes())
-
-
-def _of_files(paths: Iterable[Path], tree: Path) -> bytes:
-    return b"".join(
-        f"{path.relative_to(tree)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
-        for path in paths
-    )
 
 
 def _digest(*parts: bytes) -> str:

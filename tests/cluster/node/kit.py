@@ -24,6 +24,8 @@ class Kit:
         programs: Paths of programs, by name: those of `NEEDED_BY_A_NODE`, and what else was asked for.
         images: Archives of container images, by the name under which pods ask for them.
         crds: Folders with the CRDs of others, by the names of `sources.CRDS`, for `apifiles.read_crds`.
+        sources: The SHA-256 of each file of the tree that Pollwatch's image was built of, by its path:
+            who works on the tree meanwhile changes nothing in the image.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Kit:
     programs: Mapping[str, Path]
     images: Mapping[str, Path]
     crds: Mapping[str, Path] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Keep it in a file."""
@@ -40,6 +43,7 @@ class Kit:
             "programs": {name: str(program) for name, program in self.programs.items()},
             "images": {name: str(archive) for name, archive in self.images.items()},
             "crds": {name: str(folder) for name, folder in self.crds.items()},
+            "sources": dict(self.sources),
         }
         path.write_text(json.dumps(document, indent=2), encoding="utf-8")
 
@@ -53,4 +57,5 @@ class Kit:
             programs={name: Path(program) for name, program in document["programs"].items()},
             images={name: Path(archive) for name, archive in document["images"].items()},
             crds={name: Path(folder) for name, folder in document["crds"].items()},
+            sources=document["sources"],
         )

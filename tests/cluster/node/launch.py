@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from tests.cluster.cache import Cache, ToolUnavailableError
 from tests.cluster.grafana_build import GRAFANA
-from tests.cluster.node.images import BUSYBOX, ImageBuilder, product_image, program_image
+from tests.cluster.node.images import (
+    BUSYBOX,
+    TREE,
+    ImageBuilder,
+    product_digests,
+    product_image,
+    program_image,
+)
 from tests.cluster.node.isolation import run_isolated
 from tests.cluster.node.kit import KIT_VARIABLE, Kit
 from tests.cluster.node.packages import install_missing_packages, with_administrators_path
@@ -75,8 +82,9 @@ def _gather(folder: Path, environment: Mapping[str, str], progress: Progress, *,
     # One after the other: a compiler takes all processors.
     names = dict.fromkeys((*NEEDED_BY_A_NODE, *in_pods, *others))
     programs = {name: toolbox.path(name) for name in names}
+    sources = product_digests(TREE)
     images = {BUSYBOX: builder.busybox(), product_image(): builder.product()}
     for name in in_pods:
         images[program_image(name)] = builder.of_program(programs[name])
     crds = {name: toolbox.api_files().crds(name) for name in CRDS} if monitoring else {}
-    return Kit(name=folder.name, folder=folder, programs=programs, images=images, crds=crds)
+    return Kit(name=folder.name, folder=folder, programs=programs, images=images, crds=crds, sources=sources)

@@ -42,6 +42,7 @@ def test_a_kit_is_read_as_it_was_written(tmp_path: Path) -> None:
         programs={"kubelet": tmp_path / "kubelet"},
         images={"localhost/busybox:1": tmp_path / "image.tar"},
         crds={"gateway-api": tmp_path / "crds"},
+        sources={"Dockerfile": "0" * 64},
     )
     kit.write(tmp_path / "kit.json")
 
