@@ -52,7 +52,8 @@ def test_turns_while_the_api_server_is_away_all_get_their_event_and_the_status_i
     expected = ["Down", "Up", "Down", "Up"]
     wait_until(lambda: verdict_events(checks, "front-page") == expected, what="an Event for each turn")
     status = checks.wait_verdict("front-page", "Up")
-    turns = operator.entries("verdict changed")
+    name = f"{checks.namespace}/front-page"
+    turns = [entry for entry in operator.entries("verdict changed") if entry["check"] == name]
     assert [entry["after"] for entry in turns] == ["Up", *expected]
     assert status["targets"]["summary"] == "1/1"
     site.answer = SERVER_ERROR
