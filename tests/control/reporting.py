@@ -75,6 +75,7 @@ class Operator:
         self.store = Store()
         self.posts = 0
         self.writes = 0
+        self.conflicts = 0
         self.defects: list[None] = []
         self.away = False
         """Whether the API server is."""
@@ -125,6 +126,10 @@ class Operator:
         if self.away:
             return
         while (write := self.reporter.due(KEY)) is not None:
+            if write.resource_version != str(self.kubernetes.version):
+                self.conflicts += 1
+                self.watch()
+                continue
             self.kubernetes.status = write.after
             self.kubernetes.version += 1
             self.writes += 1
@@ -172,6 +177,11 @@ def one(verdict: Verdict, at: float, *, pool: str = "east", previous: Verdict = 
     return Found(pool=pool, state=state(verdict, at, previous=previous))
 
 
-def page(*states: CheckState, pool: str = "east", recent: bool | None = None) -> list[Found]:
+def page(
+    *states: CheckState, pool: str = "east", recent: bool | None = None, worker: str = ""
+) -> list[Found]:
     """What a worker tells at once: all but the last state are history."""
-    return [Found(pool=pool, state=one, history=one is not states[-1], recent=recent) for one in states]
+    return [
+        Found(pool=pool, state=one, history=one is not states[-1], recent=recent, worker=worker)
+        for one in states
+    ]

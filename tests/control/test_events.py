@@ -268,10 +268,29 @@ async def test_one_check_that_flaps_gets_few_events_and_others_get_theirs(bench:
 
 
 async def test_what_was_told_before_is_told_again_after_what_is_new(bench: Bench) -> None:
-    bench.recorder.repeat(say("old"))
+    bench.recorder.repeat(say("old", uid="another"))
     bench.recorder.record(say("new"))
     await until(lambda: len(bench.site.requests) == 2, "both")
     assert bench.posted() == ["new", "old"]
+
+
+async def test_of_one_check_what_was_told_before_is_told_again_before_what_is_new(bench: Bench) -> None:
+    bench.recorder.repeat(say("of another", uid="another"))
+    bench.recorder.repeat(say("old"))
+    bench.recorder.repeat(say("less old"))
+    bench.recorder.record(say("new"))
+    await until(lambda: len(bench.site.requests) == 4, "all")
+    assert bench.posted() == ["old", "less old", "new", "of another"]
+
+
+async def test_of_one_check_the_order_stays_when_what_was_told_before_is_refused(bench: Bench) -> None:
+    bench.site.answer = refusal(403)
+    bench.recorder.repeat(say("old"))
+    await until(lambda: bench.slept, "a refusal")
+    bench.site.answer = json_answer({}, 201)
+    bench.recorder.record(say("new"))
+    await bench.recorder.idle()
+    assert bench.posted()[-2:] == ["old", "new"]
 
 
 async def test_what_waits_is_bounded(bench: Bench) -> None:

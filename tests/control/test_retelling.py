@@ -14,6 +14,7 @@ from tests.control.reporting import (
     DEGRADED,
     DOWN,
     EXPECTED,
+    KEY,
     UNKNOWN,
     UP,
     Kubernetes,
@@ -184,21 +185,29 @@ async def test_a_leader_that_takes_over_finds_the_same_turns_in_whichever_order_
     verdicts=st.lists(st.sampled_from([UP, DOWN, DEGRADED]), min_size=1, max_size=12),
     cuts=st.lists(st.integers(0, 12), max_size=4),
     outages=st.sets(st.integers(0, 12), max_size=4),
+    lags=st.sets(st.integers(0, 12), max_size=3),
     steps=st.dictionaries(st.integers(0, 12), st.sampled_from([-7200.25, -61.5, 37.125]), max_size=3),
 )
 async def test_whoever_leads_whatever_clocks_say_and_whenever_the_api_server_is_away_each_turn_gets_one_event(
-    verdicts: list[Verdict], cuts: list[int], outages: set[int], steps: dict[int, float]
+    verdicts: list[Verdict], cuts: list[int], outages: set[int], lags: set[int], steps: dict[int, float]
 ) -> None:
-    """At a cut another operator takes over, and reads the whole feed; the one before does nothing more."""
+    """At a cut another operator takes over, and reads the whole feed; the one before does nothing more.
+
+    What that other one knows of Kubernetes may be as old as the last lag.
+    """
     kubernetes = Kubernetes(FakeClock())
     start = kubernetes.clock.time()
     feed: list[CheckState] = []
     expected: list[str] = []
     operator = Operator(kubernetes)
+    lagging: Operator | None = None
     before = UNKNOWN
     for number, verdict in enumerate(verdicts):
+        if number in lags:
+            lagging = Operator(kubernetes)
         for _ in range(cuts.count(number)):
-            operator = Operator(kubernetes)
+            operator, lagging = lagging or Operator(kubernetes), None
+            operator.reporter.begin()
             if feed:
                 await operator.find(*page(*feed))
         operator.away = number in outages
@@ -285,6 +294,101 @@ async def test_a_turn_that_another_leader_wrote_at_the_last_moment_is_told_by_th
     second.away = False
     second.work()
     assert (kubernetes.told, second.writes) == (["Down"], 0)
+
+
+# A watch that lags behind who led before
+
+
+async def test_a_turn_that_the_leader_before_told_is_not_told_again_by_one_whose_watch_lagged(
+    kubernetes: Kubernetes,
+) -> None:
+    begin = kubernetes.clock.time()
+    await Operator(kubernetes).find(one(UP, begin), one(DOWN, begin + 5, previous=UP))
+    first, second = Operator(kubernetes), Operator(kubernetes)
+    await first.find(one(UP, begin + 20, previous=DOWN))
+    before = kubernetes.status
+    # The worker was started anew meanwhile: to it, the Check is Up since then.
+    await second.find(one(UP, begin + 29))
+    assert second.conflicts == 1
+    assert (kubernetes.told, kubernetes.status) == (["Down", "Up"], before)
+
+
+async def test_turns_after_the_one_that_the_leader_before_told_are_told_by_one_whose_watch_lagged(
+    kubernetes: Kubernetes,
+) -> None:
+    begin = kubernetes.clock.time()
+    await Operator(kubernetes).find(one(UP, begin), one(DOWN, begin + 5, previous=UP))
+    first, second = Operator(kubernetes), Operator(kubernetes)
+    await first.find(one(UP, begin + 20, previous=DOWN))
+    second.away = True
+    await second.find(one(UP, begin + 29))
+    await second.find(one(DOWN, begin + 35, previous=UP))
+    await second.find(one(UP, begin + 40, previous=DOWN))
+    second.away = False
+    second.work()
+    assert kubernetes.told == ["Down", "Up", "Down", "Up"]
+    assert second.status.last_transition_time == rfc3339_micro(begin + 40)
+
+
+async def test_the_time_that_the_leader_before_wrote_stays_although_the_watch_lagged(
+    kubernetes: Kubernetes,
+) -> None:
+    begin = kubernetes.clock.time()
+    await Operator(kubernetes).find(one(UP, begin), one(DOWN, begin + 5, previous=UP))
+    first, second = Operator(kubernetes), Operator(kubernetes)
+    await first.find(*page(state(UP, begin + 20, previous=DOWN), state(DOWN, begin + 21, previous=UP)))
+    before = kubernetes.status
+    await second.find(one(DOWN, begin + 29))
+    second.watch()
+    second.work()
+    assert (kubernetes.told, kubernetes.status) == (["Down", "Up", "Down"], before)
+    assert second.writes == 0
+
+
+async def test_a_write_whose_answer_was_lost_counts_when_it_is_seen(kubernetes: Kubernetes) -> None:
+    begin = kubernetes.clock.time()
+    operator = Operator(kubernetes)
+    await operator.find(one(UP, begin))
+    operator.away = True
+    await operator.find(one(DOWN, begin + 5, previous=UP))
+    write = operator.reporter.due(KEY)
+    assert write is not None
+    kubernetes.status = write.after
+    kubernetes.version += 1
+    await operator.find(one(UP, begin + 9, previous=DOWN))
+    operator.away = False
+    operator.work()
+    assert (kubernetes.told, operator.conflicts) == (["Down", "Up"], 1)
+    assert operator.status.last_transition_time == rfc3339_micro(begin + 9)
+
+
+async def test_a_new_check_of_which_another_leader_wrote_the_first_status_keeps_that(
+    kubernetes: Kubernetes,
+) -> None:
+    begin = kubernetes.clock.time()
+    first, second = Operator(kubernetes), Operator(kubernetes)
+    await first.find(one(DOWN, begin))
+    before = kubernetes.status
+    await second.find(one(DOWN, begin + 3))
+    assert (kubernetes.told, kubernetes.status) == (["Down"], before)
+
+
+async def test_what_a_worker_tells_after_a_newer_state_is_newer_although_its_clock_was_set_back(
+    kubernetes: Kubernetes,
+) -> None:
+    """The Check had moved to it: its feed begins after what Kubernetes holds, and does not have that."""
+    begin = kubernetes.clock.time()
+    back = begin - 7200
+    await Operator(kubernetes).find(one(UP, begin))
+    missed = [
+        state(UP, begin + 60),
+        state(DOWN, back + 70, previous=UP),
+        state(UP, back + 90, previous=DOWN),
+    ]
+    after = Operator(kubernetes)
+    await after.find(*page(*missed, worker="east-1"))
+    assert sorted(kubernetes.told) == ["Down", "Up"]
+    assert after.status.last_transition_time == rfc3339_micro(back + 90)
 
 
 async def test_an_event_is_of_the_time_when_it_was_whenever_it_is_told(kubernetes: Kubernetes) -> None:

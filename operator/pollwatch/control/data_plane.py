@@ -25,6 +25,9 @@ class Found:
     recent: bool | None = None
     """Whether it was found within the last quarter of an hour, whatever a wall clock says; `None`: only
     `state.since` tells."""
+    worker: str = ""
+    """Who found it: times of one worker are in the order of its feed, whatever its clock says. Empty: the
+    only one."""
 
 
 class DataPlane(Protocol):

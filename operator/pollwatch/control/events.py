@@ -91,6 +91,11 @@ class Recorder:
         if not self._each.of(said.uid).try_take():
             self._metrics.events.labels("limited").inc()
             return
+        # Of one Check, what was told before comes before what is new.
+        for earlier in self._repeats.of(said.key.namespace):
+            if earlier.uid == said.uid:
+                self._repeats.discard(earlier)
+                self._backlog.add(earlier)
         self._backlog.add(said)
         if len(self._backlog) > BACKLOG:
             self._backlog.shorten()
@@ -107,11 +112,7 @@ class Recorder:
         """Post what is queued, for ever."""
         async with asyncio.TaskGroup() as group:
             while True:
-                queue = self._backlog
-                said = queue.take(self._resting)
-                if said is None:
-                    queue = self._repeats
-                    said = queue.take(self._resting)
+                said = self._backlog.take(self._resting) or self._repeats.take(self._resting)
                 if said is None:
                     self._arrived.clear()
                     await self._arrived.wait()
@@ -120,7 +121,7 @@ class Recorder:
                 await self._all.take(self._sleep)
                 delay = await self._post_isolated(said)
                 if delay is not None:
-                    queue.put_back(said)
+                    self._backlog.put_back(said)
                     self._resting.add(said.key.namespace)
                     group.create_task(self._rest(said.key.namespace, delay))
                 self._posting = None

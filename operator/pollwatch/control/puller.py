@@ -269,11 +269,19 @@ class Puller:
         tells_age = page.head.recent is not None
         for state in page.history:
             # Of what is old, a worker tells the newest state alone.
-            self._found(Found(pool=peer.pool, state=state, history=True, recent=tells_age or None))
+            self._found(
+                Found(
+                    pool=peer.pool,
+                    state=state,
+                    history=True,
+                    recent=tells_age or None,
+                    worker=peer.worker,
+                )
+            )
             await slices.breathe()
         for state in page.newest:
             recent = state.key in page.recent if tells_age else None
-            self._found(Found(pool=peer.pool, state=at_latest(state, now), recent=recent))
+            self._found(Found(pool=peer.pool, state=at_latest(state, now), recent=recent, worker=peer.worker))
             await slices.breathe()
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pollwatch.control.conditions import rfc3339_micro
@@ -11,6 +11,9 @@ from pollwatch.control.locations import Location, location_of
 from pollwatch.control.status import CheckStatus, Standing, has_verdict
 from pollwatch.plan.states import CheckState, Verdict
 from pollwatch.verdict.locations import Turn, changes, combine_locations
+
+UNCONFIRMED = 256
+"""Findings that are kept until Kubernetes shows what they led to."""
 
 
 class VerdictTurn(NamedTuple):
@@ -38,7 +41,7 @@ class Record:
 
     It begins with what Kubernetes holds, so that what a feed replays is told from what is new: a turn is
     new when the feed has it after the last one that is known of its pool, whatever the worker's clock
-    says; where the feed does not have that one, when it began later.
+    says; where the feed does not have that one, when it began later, or comes after one that did.
     """
 
     uid: str
@@ -46,6 +49,8 @@ class Record:
     """The verdict over all pools after the last turn."""
     judged: bool
     """Whether samples stand behind that verdict."""
+    basis: Standing | None
+    """What Kubernetes held when this was begun, or was last known to hold."""
     states: dict[str, CheckState] = field(default_factory=dict)
     """By pool: what holds now."""
     _told: dict[str, Standing] = field(default_factory=dict)
@@ -56,6 +61,8 @@ class Record:
     """By pool: history, in its order, until what it led to is found."""
     _waiting: list[tuple[Turn, CheckState]] = field(default_factory=list)
     """Turns that were not told yet, and what was found then. Their times only put them in order."""
+    _unconfirmed: tuple[Found, ...] = ()
+    """What was found since Kubernetes was known to hold `basis`."""
 
     @classmethod
     def begin(cls, uid: str, held: CheckStatus | None, pools: Collection[str]) -> "Record":
@@ -63,7 +70,7 @@ class Record:
         unknown = Standing(Verdict.UNKNOWN, "")
         if held is None:
             known = dict.fromkeys(pools, unknown)
-            return cls(uid=uid, standing=unknown, judged=False, _told=known, _known=dict(known))
+            return cls(uid=uid, standing=unknown, judged=False, basis=None, _told=known, _known=dict(known))
         standing = held.standing
         if len(pools) == 1:
             known = dict.fromkeys(pools, standing)
@@ -71,7 +78,28 @@ class Record:
             seen = {one.pool: Standing(one.verdict, one.since) for one in held.locations}
             known = {pool: seen.get(pool, unknown) for pool in pools}
         judged = held.verdict is not Verdict.UNKNOWN or bool(held.reason)
-        return cls(uid=uid, standing=standing, judged=judged, _told=known, _known=dict(known))
+        return cls(uid=uid, standing=standing, judged=judged, basis=standing, _told=known, _known=dict(known))
+
+    def confirm(self, standing: Standing) -> None:
+        """Take in what Kubernetes holds now: it comes of what was found here."""
+        self.basis, self._unconfirmed = standing, ()
+
+    def is_outdated(self, standing: Standing) -> bool:
+        """Whether this was begun from an old status, going by the one that Kubernetes holds now.
+
+        A status that differs where nothing was found since is older, or somebody has spoilt it.
+        """
+        if standing == self.basis:
+            return False
+        return bool(self._unconfirmed) or (self.basis is not None and standing.since > self.basis.since)
+
+    def unconfirmed(self) -> Iterator[Found]:
+        """Give what has to be noted by who begins anew: of each pool the last is how it is now."""
+        since = {found.pool for found in self._unconfirmed}
+        yield from (Found(pool=pool, state=state) for pool, state in self.states.items() if pool not in since)
+        last = {found.pool: place for place, found in enumerate(self._unconfirmed)}
+        for place, found in enumerate(self._unconfirmed):
+            yield replace(found, history=found.history or last[found.pool] != place)
 
     def move_to(self, pools: Collection[str]) -> None:
         """Go on with these pools only; nothing is known of those that are new."""
@@ -95,6 +123,7 @@ class Record:
             What of it is no turn, or one that is known already.
         """
         pool = found.pool
+        self._unconfirmed = (*self._unconfirmed, found)[-UNCONFIRMED:]
         if found.history:
             self._past.setdefault(pool, []).append(found)
             return ()
@@ -104,10 +133,14 @@ class Record:
             told.append(found)
         following = self._following(pool, told)
         known = told[:following]
+        latest, later = self._known[pool].since, set[str]()
         for one in told[following:]:
             verdict, since = one.state.verdict, rfc3339_micro(one.state.since)
+            if since > latest:
+                latest = since
+                later.add(one.worker)
             # What holds now holds, also where a clock that was set says that it began earlier.
-            is_past = one.history and not following and since <= self._known[pool].since
+            is_past = one.history and not following and one.worker not in later
             if is_past or verdict is self._known[pool].verdict:
                 known.append(one)
             else:

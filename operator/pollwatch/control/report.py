@@ -20,7 +20,7 @@ from pollwatch.control.news import News, admission_news, alerts_news, standing_n
 from pollwatch.control.patience import Patience
 from pollwatch.control.record import Record, VerdictTurn
 from pollwatch.control.retelling import restated, retold
-from pollwatch.control.status import Admission, desired_status, has_verdict
+from pollwatch.control.status import Admission, CheckStatus, desired_status, has_verdict
 from pollwatch.control.store import HeldCheck, Store
 from pollwatch.control.untold import Untold
 from pollwatch.control.writer import StatusWrite
@@ -166,6 +166,7 @@ class Reporter:
             return None
         if decided.admission.generation != check.generation:
             return None
+        self._keep_up(key, check.status)
         record = self._records.get(key)
         found = self._found_in_pools(key, check, decided) if decided.admission.planned else ()
         alerts = self._alerts.outcome(key, uid=check.uid, generation=check.generation)
@@ -181,6 +182,8 @@ class Reporter:
             now=self._clock.time(),
         )
         if wanted == check.status:
+            if record is not None:
+                record.confirm(wanted.standing)
             self._untold.shown(key, wanted.standing)
             return None
         return StatusWrite(
@@ -200,6 +203,8 @@ class Reporter:
             if told is not None:
                 self._tell(told)
         record = self._records.get(key)
+        if record is not None:
+            record.confirm(write.after.standing)
         if write.standing is not None:
             before = write.standing.verdict
         else:
@@ -303,6 +308,26 @@ class Reporter:
             if len(decided.pools) > 1:
                 self._settling[key] = self._clock.monotonic() + SETTLE
         return record
+
+    def _keep_up(self, key: CheckKey, status: CheckStatus | None) -> None:
+        """Begin a Check anew when the status that was begun from turns out to have been an old one.
+
+        A watch may lag behind who led before: what it wrote last is seen when our write is refused.
+        """
+        record, decided = self._records.get(key), self._decided.get(key)
+        if record is None or decided is None or status is None or not record.is_outdated(status.standing):
+            return
+        if self._untold.shown(key, status.standing):
+            # Ours, and the answer was lost; or somebody else found the same.
+            record.confirm(status.standing)
+            return
+        self._untold.forget(key)
+        del self._records[key]
+        anew = self._record(key, decided)
+        for found in record.unconfirmed():
+            for known_already in anew.note(found):
+                self._retell(known_already, anew, decided)
+        self._settle(key)
 
     def _settle(self, key: CheckKey) -> None:
         """Tell the turns of a Check that have become known."""

@@ -38,6 +38,10 @@ class Turns(Generic[K]):
         self.add(key)
         self._waiting[self._owner(key)].move_to_end(key, last=False)
 
+    def of(self, owner: Hashable) -> tuple[K, ...]:
+        """Give the keys of an owner in their order."""
+        return tuple(self._waiting.get(owner, ()))
+
     def take(self, resting: Container[Hashable] = NOBODY) -> K | None:
         """Take the next key; `None`: none waits, but for those of owners that rest."""
         for owner in self._waiting:

@@ -10,35 +10,49 @@ from pollwatch.control.news import News
 from pollwatch.control.status import Standing
 from pollwatch.plan.checks import CheckKey
 
+MOST = 16
+"""Turns of one Check that wait; of more, the first are told at once."""
+
 
 class Untold:
-    """The last turn of each Check, until its status is written. Belongs to one event loop."""
+    """The last turns of each Check, until its status is written. Belongs to one event loop."""
 
     def __init__(self, tell: Callable[[News], None]) -> None:
-        """Wire it; `tell` is called for what is news."""
+        """Wire it; `tell` is called for what is news, in the order in which it was."""
         self._tell = tell
-        self._waiting: dict[CheckKey, tuple[Standing, News | None]] = {}
+        self._waiting: dict[CheckKey, list[tuple[Standing, News | None]]] = {}
 
     def add(self, key: CheckKey, standing: Standing, news: News | None) -> None:
-        """Have a turn told, if it is news, when a status says so; one before it is told at once."""
-        self.overtake(key)
-        self._waiting[key] = (standing, news)
+        """Have a turn told, if it is news, when a status shows it or a later one."""
+        waiting = self._waiting.setdefault(key, [])
+        waiting.append((standing, news))
+        if len(waiting) > MOST:
+            self._tell_first(key, 1)
 
-    def shown(self, key: CheckKey, standing: Standing) -> None:
-        """Take in that the status of a Check says so."""
-        if key in self._waiting and self._waiting[key][0] == standing:
-            self.overtake(key)
+    def shown(self, key: CheckKey, standing: Standing) -> bool:
+        """Take in what a status shows; return whether that is a turn that waited."""
+        for place, (waiting, _) in enumerate(self._waiting.get(key, ())):
+            if waiting == standing:
+                self._tell_first(key, place + 1)
+                return True
+        return False
 
     def overtake(self, key: CheckKey) -> None:
         """Tell what waits: no status is going to show it."""
-        _, news = self._waiting.pop(key, (None, None))
-        if news is not None:
-            self._tell(news)
+        self._tell_first(key, len(self._waiting.get(key, ())))
 
     def forget(self, key: CheckKey) -> None:
-        """Drop what waits of a Check that is gone."""
+        """Drop what waits of a Check: it is gone, or found anew."""
         self._waiting.pop(key, None)
 
     def clear(self) -> None:
         """Drop all: somebody else leads, who finds it."""
         self._waiting.clear()
+
+    def _tell_first(self, key: CheckKey, count: int) -> None:
+        waiting = self._waiting.pop(key, [])
+        if waiting[count:]:
+            self._waiting[key] = waiting[count:]
+        for _, news in waiting[:count]:
+            if news is not None:
+                self._tell(news)
