@@ -131,6 +131,38 @@ async def test_an_event_that_was_lost_is_told_by_the_next_leader_although_the_wo
     assert kubernetes.told == ["Down", "Up"]
 
 
+async def test_an_event_that_was_lost_is_told_although_a_worker_with_a_clock_behind_had_just_begun(
+    kubernetes: Kubernetes,
+) -> None:
+    begin = kubernetes.clock.time()
+    await Operator(kubernetes).find(one(UP, begin), one(DOWN, begin + 5, previous=UP))
+    # The Check had moved to it: to it, this is no turn.
+    found = page(state(UP, begin - 7200), recent=True)
+    await Operator(kubernetes).find(*found)
+    kubernetes.events.clear()
+    await Operator(kubernetes).find(*found)
+    assert kubernetes.told == ["Up"]
+
+
+async def test_what_a_worker_told_before_the_check_left_it_is_past_when_the_check_is_back(
+    kubernetes: Kubernetes,
+) -> None:
+    begin = kubernetes.clock.time()
+    back = begin - 7200
+    former = state(UP, begin)
+    await Operator(kubernetes).find(*page(former, worker="east-1"))
+    await Operator(kubernetes).find(
+        *page(state(UP, begin + 10), state(DOWN, back + 20, previous=UP), worker="east-2")
+    )
+    returned = [former, state(DOWN, back + 30), state(UP, back + 40, previous=DOWN)]
+    await Operator(kubernetes).find(*page(*returned[:2], worker="east-1"))
+    assert kubernetes.told == ["Down"]
+    after = Operator(kubernetes)
+    await after.find(*page(*returned, worker="east-1"))
+    assert kubernetes.told == ["Down", "Up"]
+    assert after.status.last_transition_time == rfc3339_micro(back + 40)
+
+
 async def test_an_operator_that_restarts_with_its_worker_changes_nothing(kubernetes: Kubernetes) -> None:
     """Embedded, the feed dies with the operator: the first verdict of the next is no turn."""
     now = kubernetes.clock.time()

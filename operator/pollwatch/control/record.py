@@ -133,14 +133,16 @@ class Record:
             told.append(found)
         following = self._following(pool, told)
         known = told[:following]
-        latest, later = self._known[pool].since, set[str]()
-        for one in told[following:]:
+        began, latest, later = _began(told), self._known[pool].since, set[str]()
+        for place, one in enumerate(told[following:], following):
             verdict, since = one.state.verdict, rfc3339_micro(one.state.since)
-            if since > latest:
+            # Who had the Check meanwhile may have told something since, at whatever time.
+            is_former = place < began[one.worker]
+            if since > latest and not is_former:
                 latest = since
                 later.add(one.worker)
             # What holds now holds, also where a clock that was set says that it began earlier.
-            is_past = one.history and not following and one.worker not in later
+            is_past = one.history and not following and (is_former or one.worker not in later)
             if is_past or verdict is self._known[pool].verdict:
                 known.append(one)
             else:
@@ -193,3 +195,15 @@ class Record:
     def stand(self, standing: Standing, *, judged: bool) -> None:
         """Take in the verdict over all pools."""
         self.standing, self.judged = standing, judged
+
+
+def _began(told: Sequence[Found]) -> dict[str, int]:
+    """Give where each worker began to probe the Check: it may have had it before, and lost it."""
+    began: dict[str, int] = {}
+    last: dict[str, Verdict] = {}
+    for place, one in enumerate(told):
+        if one.state.previous is Verdict.UNKNOWN and last.get(one.worker) is not Verdict.UNKNOWN:
+            began[one.worker] = place
+        began.setdefault(one.worker, place)
+        last[one.worker] = one.state.verdict
+    return began

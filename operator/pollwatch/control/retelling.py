@@ -4,7 +4,7 @@ A leader that dies between the status and the Event leaves a status which says t
 Event has the same name whoever posts it, so the API server refuses it where it was posted after all.
 """
 
-from pollwatch.control.conditions import unix_seconds
+from pollwatch.control.conditions import rfc3339_micro, unix_seconds
 from pollwatch.control.data_plane import Found
 from pollwatch.control.news import News, known_news, standing_news
 from pollwatch.control.status import CheckStatus, Standing
@@ -38,14 +38,14 @@ def retold(found: Found, status: CheckStatus, standing: Standing, *, now: float)
         standing: the verdict on the Check that is known.
         now: Unix seconds.
     """
-    state, told = found.state, known_news(found.state)
+    state = found.state
     age = now - state.since
-    if told is None or not (age <= RECENT if found.recent is None else found.recent):
+    if not (age <= RECENT if found.recent is None else found.recent):
         return None
     if state.verdict is standing.verdict:
         # The turn that stands is told by the status: by `restated`, unless the worker's clock is so far
         # behind that its time tells nothing. Another worker, which had the Check before or after, may
         # have seen it a moment earlier or later, which is no Event of its own.
-        is_told = age <= RECENT or told.since != status.last_transition_time
+        is_told = age <= RECENT or rfc3339_micro(state.since) != status.last_transition_time
         return None if is_told else standing_news(state.key, state.uid, status)
-    return told
+    return known_news(state)
