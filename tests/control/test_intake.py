@@ -16,7 +16,7 @@ from pollwatch.control.inbox import Change, Inbox
 from pollwatch.control.intake import Intake
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.pools.registry import Pools
-from pollwatch.control.resync import Resync
+from pollwatch.control.resync import READ_SINGLY, Resync
 from pollwatch.control.store import Store
 from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.clock import SystemClock
@@ -30,6 +30,13 @@ LIST = "/apis/pollwatch.dev/v1alpha1/checks?limit=200"
 
 def page(*documents: dict[str, object], following: str = "") -> Answer:
     return json_answer({"items": documents, "metadata": {"continue": following}})
+
+
+def only(document: dict[str, Any]) -> str:
+    """Where one Check is read."""
+    name = document["metadata"]["name"]
+    path = "/apis/pollwatch.dev/v1alpha1/namespaces/public-sites/checks"
+    return f"{path}?fieldSelector=metadata.name%3D{name}"
 
 
 class Bench:
@@ -79,6 +86,9 @@ class Bench:
         running.cancel()
         await asyncio.wait([running])
 
+    def version(self, name: str) -> str:
+        return self.store.checks[CheckKey("public-sites", name)].resource_version
+
     @property
     def names(self) -> list[str]:
         return sorted(key.name for key in self.store.checks)
@@ -104,6 +114,52 @@ async def test_a_list_brings_what_the_watch_had_missed_and_prunes_what_is_gone(b
     assert bench.names == ["missed", "stays"]
     assert bench.recompiled[-1] == CheckKey("public-sites", "gone")
     assert sample(bench.metrics, "pollwatch_operator_pruned_objects_total", kind="Check") == 1
+
+
+async def test_a_list_is_newer_than_what_a_watch_that_lags_shows_meanwhile(bench: Bench) -> None:
+    newer = check_document("front-page", version=9)
+    bench.site.answers[LIST] = Answer(body=page(newer).body, delay=1.0)
+    listing = asyncio.create_task(bench.resync.once())
+    await until(lambda: bench.site.requests, "the list to be asked for")
+    await bench.see(seen(check_document("front-page", version=7)))
+    await listing
+    assert bench.version("front-page") == "9"
+
+
+async def test_before_an_operator_leads_it_reads_the_checks_that_its_watch_has_not_shown_yet(
+    bench: Bench,
+) -> None:
+    for name in ("stays", "changed", "gone"):
+        await bench.see(seen(check_document(name, version=7)))
+    now = [check_document("stays", version=7), check_document("changed", version=8), check_document("new")]
+    bench.site.answers[LIST] = page(*({"metadata": one["metadata"]} for one in now))
+    for document in now[1:]:
+        bench.site.answers[only(document)] = page(document)
+    await bench.resync.refresh()
+    assert bench.names == ["changed", "new", "stays"]
+    assert bench.version("changed") == "8"
+    assert [request.path for request in bench.site.requests] == [LIST, only(now[1]), only(now[2])]
+    assert "PartialObjectMetadataList" in bench.site.requests[0].headers["accept"]
+
+
+async def test_before_an_operator_leads_it_lists_the_checks_whole_when_many_are_new_to_it(
+    bench: Bench,
+) -> None:
+    names = [f"check-{number:02}" for number in range(READ_SINGLY + 1)]
+    bench.site.answers[LIST] = page(*map(check_document, names))
+    await bench.resync.refresh()
+    assert bench.names == names
+    assert len(bench.site.requests) == 2
+
+
+async def test_before_an_operator_leads_it_lists_until_that_succeeds(bench: Bench) -> None:
+    bench.site.answers[LIST] = refusal(500)
+    listing = asyncio.create_task(bench.resync.refresh())
+    await until(lambda: bench.site.requests, "the list to be asked for")
+    bench.site.answers[LIST] = page(check_document("new"))
+    bench.site.answers[only(check_document("new"))] = page(check_document("new"))
+    await listing
+    assert bench.names == ["new"]
 
 
 async def test_what_the_watch_sees_while_a_list_is_under_way_is_newer_than_the_list(bench: Bench) -> None:

@@ -234,6 +234,11 @@ class Core:
         """Return when all there is was listed and compiled."""
         await self._settled.wait()
 
+    async def catch_up(self) -> None:
+        """Return when all there is now is compiled: a watch may lag behind who led before."""
+        await self._resync.refresh()
+        await self._reconciler.catch_up()
+
     def stop(self) -> None:
         """Be not ready any more."""
         self._ready = False

@@ -20,6 +20,9 @@ from pollwatch.worker.slices import Slices
 Identity = tuple[Resource, ObjectName]
 """One object of one kind."""
 
+Recording = dict[Identity, bool]
+"""What the watch has seen since, and whether that was deleted."""
+
 
 class Intake:
     """The only way into the caches."""
@@ -48,7 +51,7 @@ class Intake:
         self._recompile = recompile
         self._metrics = metrics
         self._clock = clock
-        self._recordings: list[set[Identity]] = []
+        self._recordings: list[Recording] = []
         self.followers: Mapping[Resource, Follower] = {
             **followers,
             CHECKS: _Checks(store, recompile, report),
@@ -85,7 +88,7 @@ class Intake:
     def _take(self, change: Change) -> None:
         resource, name = change.resource, name_of(change.document)
         for recording in self._recordings:
-            recording.add((resource, name))
+            recording[resource, name] = change.deleted
         follower = self.followers.get(resource)
         if follower is None:
             self._take_data(resource, name, change)
@@ -103,17 +106,17 @@ class Intake:
         for key in users:
             self._recompile(key)
 
-    def record(self) -> set[Identity]:
-        """Return a set to which all objects are added that the watch sees from now on.
+    def record(self) -> Recording:
+        """Return what all objects are added to that the watch sees from now on.
 
-        Who lists needs to know them: what the watch says while a list is under way is newer.
+        Who lists needs to know them: what the watch says while a list is under way is newer, mostly.
         """
-        recording: set[Identity] = set()
+        recording: Recording = {}
         self._recordings.append(recording)
         return recording
 
-    def end_record(self, recording: set[Identity]) -> None:
-        """Stop adding to a set that `record` returned."""
+    def end_record(self, recording: Recording) -> None:
+        """Stop adding to what `record` returned."""
         self._recordings = [one for one in self._recordings if one is not recording]
 
 

@@ -119,6 +119,7 @@ class PooledOperator:
     async def _lead(self) -> None:
         """Write, push and pull, until cancelled."""
         await self._core.settled()
+        await self._core.catch_up()
 
         def may_write() -> bool:
             return self._election.leading

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import structlog
 
@@ -90,11 +90,21 @@ class Reconciler:
         """
         self._look_settled()
         await self._settled.wait()
+        await self._settle_but(frozenset())
+
+    async def catch_up(self) -> None:
+        """Return when what waits now is compiled and the plan is applied; at most `FIRST_READS` later."""
+        await self._settle_but(frozenset(self._pending()))
+
+    async def _settle_but(self, excepted: Collection[CheckKey]) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_READS):
-                while self.count(ReadyReason.PENDING) or not self._is_settled:
+                while not self._is_settled or any(key not in excepted for key in self._pending()):
                     self._settled.clear()
                     await self._settled.wait()
+
+    def _pending(self) -> Iterator[CheckKey]:
+        return (key for key, ready in self._ready.items() if ready is ReadyReason.PENDING)
 
     async def run(self) -> None:
         """Compile what changed, for ever, once it is known which pools there are."""
