@@ -34,7 +34,7 @@ def test_an_operator_that_restarts_changes_no_status_and_posts_no_event_again(
     second = start_operator()
     probes = len(site.requests)
     wait_until(lambda: len(site.requests) > probes + 6, what="probes by the second operator")
-    assert set(second.series("probe_success{", 'check="down"').values()) == {0.0}
+    assert set(second.series("probe_success{", *checks.labels("down")).values()) == {0.0}
     assert {name: checks.get(name)["metadata"]["resourceVersion"] for name in before} == before
     assert [len(checks.events(name)) for name in ("up", "down", "bad")] == events
 
@@ -63,7 +63,7 @@ def test_probes_go_on_while_the_api_server_is_away_and_the_outcome_is_written_wh
         site.answer = SERVER_ERROR
         wait_until(lambda: len(site.requests) > probes + 2, what="probes without an API server")
         wait_until(
-            lambda: set(operator.series("probe_success{", 'check="front-page"').values()) == {0.0},
+            lambda: set(operator.series("probe_success{", *checks.labels("front-page")).values()) == {0.0},
             what="the failure in the series",
         )
     checks.wait_verdict("front-page", "Down")
@@ -90,7 +90,7 @@ def test_a_check_that_was_deleted_in_a_gap_of_the_watch_is_pruned(
             pass
     wait_until(lambda: not operator.series("", 'check="goes"'), what="the series of what was deleted to go")
     checks.wait_verdict("comes", "Up")
-    assert operator.series("probe_success{", 'check="stays"')
+    assert operator.series("probe_success{", *checks.labels("stays"))
 
 
 def test_a_check_that_was_deleted_before_the_watch_is_back_is_pruned_without_waiting_for_a_re_list(
@@ -116,7 +116,7 @@ def test_a_check_that_was_deleted_before_the_watch_is_back_is_pruned_without_wai
         what="the series of what was deleted to go",
         within_seconds=90,
     )
-    assert operator.series("probe_success{", 'check="stays"')
+    assert operator.series("probe_success{", *checks.labels("stays"))
 
 
 def test_told_to_stop_it_finishes_what_it_began_writes_what_it_found_and_exits_with_0(

@@ -27,9 +27,8 @@ FLOW_CONTROL = "/apis/flowcontrol.apiserver.k8s.io/v1"
 
 
 def shown(operator: RunningOperator, checks: Checks, name: str) -> set[float]:
-    """Whether probes of this very Check succeed, as the series say: others may have its name elsewhere."""
-    own = (f'check="{name}"', f'namespace="{checks.namespace}"')
-    return set(operator.series("probe_success{", *own).values())
+    """Whether probes of this very Check succeed, as the series say."""
+    return set(operator.series("probe_success{", *checks.labels(name)).values())
 
 
 def verdict_events(checks: Checks, name: str) -> list[str]:

@@ -102,7 +102,9 @@ def test_a_secret_that_is_deleted_ends_the_probes_of_who_needs_it(
     checks.wait_verdict("front-page", "Up")
     admin.delete(f"/api/v1/namespaces/{checks.namespace}/secrets/site")
     checks.wait_reason("front-page", "Accepted", "SecretNotFound")
-    wait_until(lambda: not operator.series("probe_success{", 'check="front-page"'), what="its series to go")
+    wait_until(
+        lambda: not operator.series("probe_success{", *checks.labels("front-page")), what="its series to go"
+    )
 
 
 def test_a_ca_in_a_config_map_is_trusted_and_an_unusable_one_is_told(

@@ -19,8 +19,7 @@ def test_a_check_that_is_applied_is_accepted_probed_judged_and_exposed(
         condition = checks.condition("front-page", condition_type)
         assert (condition["status"], condition["reason"]) == ("True", reason)
         assert condition["observedGeneration"] == made["metadata"]["generation"]
-    labels = (f'namespace="{checks.namespace}"', 'check="front-page"')
-    assert set(operator.series("probe_success{", *labels).values()) == {1.0}
+    assert set(operator.series("probe_success{", *checks.labels("front-page")).values()) == {1.0}
     assert operator.series("pollwatch_operator_status_writes_total", 'outcome="written"')
 
 
@@ -92,7 +91,7 @@ def test_a_bad_check_affects_only_itself(start_operator: StartOperator, checks: 
     assert checks.condition("bad", "Ready")["reason"] == "NotAccepted"
     assert checks.wait_event("bad", "InvalidSpec")["type"] == "Warning"
     checks.wait_verdict("good", "Up")
-    assert not operator.series("probe_success{", 'check="bad"')
+    assert not operator.series("probe_success{", *checks.labels("bad"))
 
     checks.change("bad", http={"expect": {"body": [{"matches": "W.lcome"}]}})
     checks.wait_verdict("bad", "Up")
@@ -110,7 +109,9 @@ def test_a_suspended_check_is_not_probed_and_has_no_series_until_it_is_resumed(
     assert condition["status"] == "False"
     assert checks.condition("front-page", "Accepted")["status"] == "True"
     assert checks.verdict("front-page") == "Unknown"
-    wait_until(lambda: not operator.series("probe_success{", 'check="front-page"'), what="its series to go")
+    wait_until(
+        lambda: not operator.series("probe_success{", *checks.labels("front-page")), what="its series to go"
+    )
     checks.change("front-page", suspend=False)
     checks.wait_verdict("front-page", "Up")
 
