@@ -129,8 +129,10 @@ async def test_a_list_is_newer_than_what_a_watch_that_lags_shows_meanwhile(bench
 async def test_before_an_operator_leads_it_reads_the_checks_that_its_watch_has_not_shown_yet(
     bench: Bench,
 ) -> None:
-    for name in ("stays", "changed", "gone"):
-        await bench.see(seen(check_document(name, version=7)))
+    bench.site.answers[LIST] = page(
+        *(check_document(name, version=7) for name in ("stays", "changed", "gone"))
+    )
+    await bench.resync.once()
     now = [check_document("stays", version=7), check_document("changed", version=8), check_document("new")]
     bench.site.answers[LIST] = page(*({"metadata": one["metadata"]} for one in now))
     for document in now[1:]:
@@ -138,21 +140,27 @@ async def test_before_an_operator_leads_it_reads_the_checks_that_its_watch_has_n
     await bench.resync.refresh()
     assert bench.names == ["changed", "new", "stays"]
     assert bench.version("changed") == "8"
-    assert [request.path for request in bench.site.requests] == [LIST, only(now[1]), only(now[2])]
-    assert "PartialObjectMetadataList" in bench.site.requests[0].headers["accept"]
+    refreshing = bench.site.requests[1:]
+    assert [request.path for request in refreshing] == [LIST, only(now[1]), only(now[2])]
+    assert "PartialObjectMetadataList" in refreshing[0].headers["accept"]
 
 
 async def test_before_an_operator_leads_it_lists_the_checks_whole_when_many_are_new_to_it(
     bench: Bench,
 ) -> None:
+    bench.site.answers[LIST] = page()
+    await bench.resync.once()
     names = [f"check-{number:02}" for number in range(READ_SINGLY + 1)]
     bench.site.answers[LIST] = page(*map(check_document, names))
     await bench.resync.refresh()
     assert bench.names == names
-    assert len(bench.site.requests) == 2
+    assert len(bench.site.requests) == 3
 
 
 async def test_before_an_operator_leads_it_lists_until_that_succeeds(bench: Bench) -> None:
+    bench.site.answers[LIST] = page()
+    await bench.resync.once()
+    bench.site.requests.clear()
     bench.site.answers[LIST] = refusal(500)
     listing = asyncio.create_task(bench.resync.refresh())
     await until(lambda: bench.site.requests, "the list to be asked for")

@@ -110,7 +110,7 @@ class Resync:
         try:
             for resource, follower in self.intake.followers.items():
                 try:
-                    await self._list(resource, follower, recording)
+                    await self._bring(resource, follower, recording)
                 except ClusterError as error:
                     failures.append(error)
             if failures:
@@ -143,10 +143,15 @@ class Resync:
         recording = self.intake.record()
         try:
             for resource, follower in self.intake.followers.items():
-                if resource is not CHECKS or not await self._compare(follower, recording):
-                    await self._list(resource, follower, recording)
+                await self._bring(resource, follower, recording)
         finally:
             self.intake.end_record(recording)
+
+    async def _bring(self, resource: Resource, follower: Follower, recording: Recording) -> None:
+        """Bring what is followed to what it is now."""
+        is_known = self._succeeded is not None
+        if not is_known or resource is not CHECKS or not await self._compare(follower, recording):
+            await self._list(resource, follower, recording)
 
     async def _compare(self, follower: Follower, recording: Recording) -> bool:
         """Read the Checks that changed, by what a list of their versions says: a fifth of the work.
