@@ -283,6 +283,37 @@ async def test_an_event_that_was_lost_is_told_by_the_next_leader_although_the_wo
     assert kubernetes.status == before
 
 
+async def test_what_a_leader_told_whose_own_clock_is_behind_is_not_told_again_by_the_next(
+    kubernetes: Kubernetes,
+) -> None:
+    behind = kubernetes.clock.time()
+    right = behind + 7200
+    seen = [state(UP, right), state(DOWN, right + 5, previous=UP), state(UP, right + 9, previous=DOWN)]
+    first = Operator(kubernetes)
+    for found in seen:
+        await first.find(_read(kubernetes, found))
+    assert kubernetes.told == ["Down", "Up"]
+    kubernetes.clock.advance(7210)
+    second = Operator(kubernetes)
+    missed = [*seen, state(DOWN, right + 15, previous=UP)]
+    await second.find(*page(*missed, recent=True))
+    assert kubernetes.told == ["Down", "Up", "Down"]
+
+
+async def test_an_event_that_was_lost_is_told_by_a_leader_whose_own_clock_is_wrong(
+    kubernetes: Kubernetes,
+) -> None:
+    now = kubernetes.clock.time()
+    for off in (-7200, 7200):
+        seen = [state(UP, now + off), state(DOWN, now + off + 5, previous=UP)]
+        await Operator(kubernetes).find(*page(*seen, recent=True))
+        kubernetes.events.clear()
+        await Operator(kubernetes).find(*page(*seen, recent=True))
+        assert kubernetes.told == ["Down"]
+        kubernetes.status = None
+        kubernetes.events.clear()
+
+
 async def test_an_event_that_was_lost_is_told_by_the_next_leader_although_the_check_moved(
     kubernetes: Kubernetes,
 ) -> None:

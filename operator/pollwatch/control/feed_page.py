@@ -1,7 +1,7 @@
 """Reads pages of a worker's feed.
 
 A worker talks to untrusted endpoints, so it may have been taken over: how much is read and kept is
-bounded, and what it says counts for Checks that it was given, at times that are not to come.
+bounded, and what it says counts for Checks that it was given, at times that a clock may show.
 """
 
 import asyncio
@@ -28,8 +28,9 @@ MAX_PAGE = 64 << 20
 MAX_HISTORY = 16_384
 """States that are kept beside the newest one of each Check; of more, the oldest are lost."""
 
-AHEAD = 60.0
-"""Seconds that a worker's clock may be ahead of ours."""
+AHEAD = 86_400.0
+"""Seconds that a worker's clock may be ahead of ours: a day, since either may be wrong, and when a turn was
+is what it is known by, to whoever leads."""
 
 SLACK = 5.0
 """Seconds that a page may take, beside the time it is waited for."""
