@@ -5,6 +5,9 @@ from dataclasses import replace
 import pytest
 
 from pollwatch.control.pools import courier, fleet, membership, roster
+from pollwatch.control.pools.delivery import held_header
+from pollwatch.control.pools.names import plan_name
+from pollwatch.control.pools.owned import SECRETS
 from pollwatch.plan import encoding
 from pollwatch.plan.states import Verdict
 from pollwatch.worker.keys import Keys
@@ -26,6 +29,29 @@ async def test_what_a_worker_found_that_is_to_go_is_read_before_the_next_leader_
             await until(lambda: on.probed(0, 1) == sorted(NAMES), "the others to have all Checks")
             assert (moved, Verdict.DOWN) in on.told()
             await until(lambda: on.probed(2) == [], "it to let go")
+
+
+@pytest.mark.parametrize("how", ["spoilt", "deleted"])
+async def test_a_worker_keeps_its_checks_though_its_plan_was_lost_while_nobody_led(
+    stage: Stage, how: str
+) -> None:
+    async with scene(stage, replicas=2) as on:
+        async with on.running.leading():
+            await on.begin(0, 1)
+            await eventually(lambda: len(stage.names("statefulsets")) == 2, "both to be made")
+        kept = on.probed(1)
+        on.workers[1].tell(kept[0], Verdict.DOWN)
+        name = plan_name(stage.pool, 1)
+        if how == "deleted":
+            stage.admin.delete(stage.path("secrets", name))
+        else:
+            stage.admin.patch(stage.path("secrets", name), {"data": {"plan.json": "e30="}})
+        secrets = on.running.owned[SECRETS]
+        await until(lambda: held_header(secrets.get(name)) is None, "that to be seen")
+        async with on.running.leading():
+            await until(lambda: (kept[0], Verdict.DOWN) in on.told(), "what it found to be told")
+            await until(lambda: len(on.workers[1].plans) > 1, "its plan to be delivered anew")
+            assert on.probed(1) == kept
 
 
 async def test_a_worker_goes_on_with_what_another_one_gets_until_that_one_has_it(stage: Stage) -> None:

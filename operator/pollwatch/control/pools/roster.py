@@ -117,10 +117,14 @@ class Roster:
         What they found is read before others get their Checks.
         """
         secrets = self._services.owned[SECRETS]
+        running = {held.shard for held in self._services.owned[STATEFUL_SETS].of_pool(self._name)}
         members = []
         for shard in self._shards.shards:
-            header = held_header(secrets.get(plan_name(self._name, shard.number)))
-            if header is not None and header.checks:
+            held = secrets.get(plan_name(self._name, shard.number))
+            header = held_header(held)
+            # A plan that somebody spoilt or deleted was one: its worker goes on by the copy it has.
+            had_one = held is not None or shard.number in running
+            if header.checks if header is not None else had_one:
                 members.append(shard.worker)
         if members:
             self._shards.share_out(members)
