@@ -178,10 +178,17 @@ def one(verdict: Verdict, at: float, *, pool: str = "east", previous: Verdict = 
 
 
 def page(
-    *states: CheckState, pool: str = "east", recent: bool | None = None, worker: str = ""
+    *states: CheckState, pool: str = "east", recent: bool | None = None, worker: str = "", behind: float = 0.0
 ) -> list[Found]:
     """What a worker tells at once: all but the last state are history."""
     return [
-        Found(pool=pool, state=one, history=one is not states[-1], recent=recent, worker=worker)
+        Found(
+            pool=pool,
+            state=one,
+            history=one is not states[-1],
+            recent=recent,
+            worker=worker,
+            behind=behind,
+        )
         for one in states
     ]

@@ -454,6 +454,19 @@ async def test_what_a_worker_tells_after_a_newer_state_is_newer_although_its_clo
     assert after.status.last_transition_time == rfc3339_micro(back + 90)
 
 
+async def test_what_a_worker_found_that_was_started_anew_is_newer_although_its_clock_is_behind(
+    kubernetes: Kubernetes,
+) -> None:
+    begin = kubernetes.clock.time()
+    back = begin - 7200
+    await Operator(kubernetes).find(one(UP, begin))
+    missed = [state(DOWN, back + 20), state(UP, back + 30, previous=DOWN)]
+    await Operator(kubernetes).find(*page(*missed, worker="east-1", behind=7200.0))
+    assert sorted(kubernetes.told) == ["Down", "Up"]
+    assert kubernetes.status is not None
+    assert kubernetes.status.last_transition_time == rfc3339_micro(back + 30)
+
+
 async def test_an_event_is_of_the_time_when_it_was_whenever_it_is_told(kubernetes: Kubernetes) -> None:
     begin = kubernetes.clock.time()
     await Operator(kubernetes).find(one(UP, begin), one(DOWN, begin + 5, previous=UP))

@@ -113,14 +113,21 @@ def test_a_state_arrives_as_it_was_sent_on_one_line(state: CheckState) -> None:
     assert read_line(line) == state
 
 
-@given(reports, st.integers(0, 10**6), st.booleans(), st.none() | st.integers(0, 10**6))
+@given(
+    reports,
+    st.integers(0, 10**6),
+    st.booleans(),
+    st.none() | st.integers(0, 10**6),
+    st.none() | st.floats(0, 2e9),
+)
 def test_a_head_arrives_as_it_was_sent(
     report: WorkerReport,
     lost: int,
     snapshot: bool,  # noqa: FBT001 -- drawn
     recent: int | None,
+    now: float | None,
 ) -> None:
-    head = FeedHead(report=report, lost=lost, snapshot=snapshot, recent=recent)
+    head = FeedHead(report=report, lost=lost, snapshot=snapshot, recent=recent, now=now)
     assert read_head(head_line(head)) == head
 
 
@@ -214,7 +221,7 @@ def test_what_is_no_line_of_a_feed_is_refused(line: bytes) -> None:
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     ),
-    st.sampled_from(["report", "lost", "snapshot", "recent", "format"]),
+    st.sampled_from(["report", "lost", "snapshot", "recent", "now", "format"]),
 )
 def test_a_head_with_anything_in_it_is_read_or_refused(value: Any, field: str) -> None:
     head = {**json.loads(head_line(FeedHead(report=REPORT))), field: value}

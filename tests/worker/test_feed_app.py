@@ -201,6 +201,7 @@ async def test_a_wall_clock_that_is_set_makes_no_transition_older_or_newer(step:
         assert page.states == [*flapped, bench.states[CheckKey("public-sites", "long-ago")]]
         assert page.names == ["flapped", "flapped", "long-ago"]
         assert page.head.recent == 2
+        assert page.head.now == bench.clock.time()
 
 
 async def test_a_state_whose_check_was_edited_since_is_told_again_with_its_generation() -> None:

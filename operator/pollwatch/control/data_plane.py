@@ -28,6 +28,8 @@ class Found:
     worker: str = ""
     """Who found it: times of one worker are in the order of its feed, whatever its clock says. Empty: the
     only one."""
+    behind: float = 0.0
+    """Seconds that the clock by which `state.since` is told was behind ours, if that is known to be many."""
 
 
 class DataPlane(Protocol):

@@ -38,6 +38,9 @@ STATES_RATE, STATES_BURST = 1000.0, 65_536.0
 """States a second that one worker may tell us in the long run, and at once: a whole feed and a snapshot.
 One that was taken over could otherwise tell more than can be taken in, and fill our memory with it."""
 
+SKEW = 60.0
+"""Seconds that a clock may be behind another which tells the same time, nearly."""
+
 VOUCHED = 30.0
 """Seconds without an answer after which nobody vouches any more for what the worker found."""
 
@@ -267,6 +270,7 @@ class Puller:
         self._changed()
         slices = Slices(peer.clock)
         tells_age = page.head.recent is not None
+        behind = 0.0 if page.head.now is None else now - page.head.now
         for state in page.history:
             # Of what is old, a worker tells the newest state alone.
             self._found(
@@ -276,12 +280,21 @@ class Puller:
                     history=True,
                     recent=tells_age or None,
                     worker=peer.worker,
+                    behind=_behind(state, behind, now=now),
                 )
             )
             await slices.breathe()
         for state in page.newest:
             recent = state.key in page.recent if tells_age else None
-            self._found(Found(pool=peer.pool, state=at_latest(state, now), recent=recent, worker=peer.worker))
+            self._found(
+                Found(
+                    pool=peer.pool,
+                    state=at_latest(state, now),
+                    recent=recent,
+                    worker=peer.worker,
+                    behind=_behind(state, behind, now=now),
+                )
+            )
             await slices.breathe()
 
 
@@ -290,6 +303,18 @@ def _age(page: Page, now: float) -> float:
     if page.head.snapshot:
         return 0.0
     return max(0.0, now - min((state.at for state in _states(page)), default=now))
+
+
+def _behind(state: CheckState, seconds: float, *, now: float) -> float:
+    """Give how far the clock was behind by which a state is told, as far as that can be known.
+
+    Args:
+        state: as the worker told it.
+        seconds: how far the worker's clock is behind ours now.
+        now: Unix seconds.
+    """
+    # One that would be to come was told before the clock was set back.
+    return seconds if seconds > SKEW and state.since + seconds <= now + SKEW else 0.0
 
 
 def _states(page: Page) -> tuple[CheckState, ...]:

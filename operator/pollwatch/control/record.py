@@ -138,8 +138,9 @@ class Record:
             verdict, since = one.state.verdict, rfc3339_micro(one.state.since)
             # Who had the Check meanwhile may have told something since, at whatever time.
             is_former = place < began[one.worker]
-            if since > latest and not is_former:
-                latest = since
+            began_at = rfc3339_micro(one.state.since + one.behind)
+            if began_at > latest and not is_former:
+                latest = began_at
                 later.add(one.worker)
             # What holds now holds, also where a clock that was set says that it began earlier.
             is_past = one.history and not following and (is_former or one.worker not in later)

@@ -48,6 +48,8 @@ class FeedHead:
     recent: int | None = None
     """How many of the states, the first ones, were found within the last quarter of an hour, whatever a
     wall clock says; `None`: that is not told."""
+    now: float | None = None
+    """What the worker's wall clock says, Unix seconds; `None`: that is not told."""
 
 
 class FeedEnd(NamedTuple):
@@ -67,6 +69,8 @@ def head_line(head: FeedHead) -> bytes:
     }
     if head.recent is not None:
         document["recent"] = head.recent
+    if head.now is not None:
+        document["now"] = head.now
     return _line(document)
 
 
@@ -84,6 +88,7 @@ def read_head(line: bytes) -> FeedHead:
         lost=fields.integer("lost"),
         snapshot=fields.boolean("snapshot"),
         recent=fields.integer("recent") if "recent" in fields.document else None,
+        now=fields.number("now") if "now" in fields.document else None,
     )
 
 

@@ -76,6 +76,11 @@ class Feed:
         """The cursor of the newest state or notice; 0 when there was none yet."""
         return self._cursor
 
+    @property
+    def now(self) -> float:
+        """What the wall clock says, Unix seconds."""
+        return self._clock.time()
+
     def publish(self, state: CheckState) -> int:
         """Add a state, overwriting the oldest one when the ring is full, and give its cursor."""
         return self._add(state)

@@ -144,7 +144,13 @@ class FeedApp:
         await begin(send, HTTPStatus.OK, {"Content-Type": NDJSON})
         if reads:
             page = answer(question, self.feed, self.states)
-            head = FeedHead(report=self.report(), lost=page.lost, snapshot=page.snapshot, recent=page.recent)
+            head = FeedHead(
+                report=self.report(),
+                lost=page.lost,
+                snapshot=page.snapshot,
+                recent=page.recent,
+                now=self.feed.now,
+            )
             client = client_of(scope)
             for part in _encoded(head, page):
                 await send({"type": "http.response.body", "body": part, "more_body": True})
