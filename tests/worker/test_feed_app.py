@@ -204,6 +204,18 @@ async def test_a_wall_clock_that_is_set_makes_no_transition_older_or_newer(step:
         assert page.head.now == bench.clock.time()
 
 
+async def test_what_a_check_went_through_that_is_not_probed_any_more_is_not_on_a_page_of_all() -> None:
+    async with serving(capacity=4) as (bench, client):
+        left, stays = bench.publish("left"), bench.publish("stays")
+        del bench.states[left.key]
+        page = await bench.read(client)
+        assert (page.states, page.head.recent) == ([stays], 1)
+        for _ in range(2):
+            bench.feed.publish(left)
+        bench.feed.publish(stays)
+        assert (await bench.read(client, instance="one", after=0)).states == [stays, stays]
+
+
 async def test_a_state_whose_check_was_edited_since_is_told_again_with_its_generation() -> None:
     async with serving() as (bench, client):
         state = bench.publish("a")

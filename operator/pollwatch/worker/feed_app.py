@@ -86,15 +86,15 @@ def answer(question: Question, feed: Feed, states: Callable[[], Mapping[CheckKey
     kept, lost = feed.since(question.after if known else 0)
     if known and not lost:
         return Answer(kept, feed.cursor, 0, snapshot=False)
-    recent = None
+    now = states()
     if not known:
         kept, lost = feed.recent(REPLAYED), 0
-        recent = len(kept)
+    # What a Check went through that is not probed here any more is not how it is now.
+    kept = [state for state in kept if state.key in now]
+    recent = None if known else len(kept)
     last = {state.key: state for state in kept}
     # A state that was told may since have got another generation.
-    kept += (
-        state for key, state in states().items() if (told := last.get(key)) is not state and told != state
-    )
+    kept += (state for key, state in now.items() if (told := last.get(key)) is not state and told != state)
     return Answer(kept, feed.cursor, lost, snapshot=True, recent=recent)
 
 
