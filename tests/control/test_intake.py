@@ -89,6 +89,9 @@ class Bench:
     def version(self, name: str) -> str:
         return self.store.checks[CheckKey("public-sites", name)].resource_version
 
+    def uid(self, name: str) -> str:
+        return self.store.checks[CheckKey("public-sites", name)].uid
+
     @property
     def names(self) -> list[str]:
         return sorted(key.name for key in self.store.checks)
@@ -124,6 +127,19 @@ async def test_a_list_is_newer_than_what_a_watch_that_lags_shows_meanwhile(bench
     await bench.see(seen(check_document("front-page", version=7)))
     await listing
     assert bench.version("front-page") == "9"
+
+
+async def test_what_was_made_again_while_a_list_is_under_way_is_not_what_the_list_says(bench: Bench) -> None:
+    former = check_document("front-page", version=7, uid="former")
+    bench.site.answers[LIST] = Answer(body=page(former).body, delay=1.0)
+    listing = asyncio.create_task(bench.resync.once())
+    await until(lambda: bench.site.requests, "the list to be asked for")
+    await bench.see(
+        seen(check_document("front-page", version=8, uid="former"), deleted=True),
+        seen(check_document("front-page", version=9, uid="latter")),
+    )
+    await listing
+    assert (bench.version("front-page"), bench.uid("front-page")) == ("9", "latter")
 
 
 async def test_before_an_operator_leads_it_reads_the_checks_that_its_watch_has_not_shown_yet(

@@ -20,8 +20,8 @@ from pollwatch.worker.slices import Slices
 Identity = tuple[Resource, ObjectName]
 """One object of one kind."""
 
-Recording = dict[Identity, bool]
-"""What the watch has seen since, and whether that was deleted."""
+Recording = dict[Identity, str]
+"""What the watch has seen since: of each object the last version, or the one that deleted it."""
 
 
 class Intake:
@@ -88,7 +88,7 @@ class Intake:
     def _take(self, change: Change) -> None:
         resource, name = change.resource, name_of(change.document)
         for recording in self._recordings:
-            recording[resource, name] = change.deleted
+            recording[resource, name] = change.document["metadata"].get("resourceVersion", "")
         follower = self.followers.get(resource)
         if follower is None:
             self._take_data(resource, name, change)

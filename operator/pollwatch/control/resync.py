@@ -203,8 +203,9 @@ class Resync:
     def _take(
         self, resource: Resource, follower: Follower, recording: Recording, document: dict[str, Any]
     ) -> None:
-        # It may be deleted since. What the watch has shown otherwise may be older, where it lags.
-        if not recording.get((resource, name_of(document)), False):
+        # What the watch has shown meanwhile is newer, mostly: the object may be deleted, or another one.
+        shown = recording.get((resource, name_of(document)))
+        if shown is None or is_newer(document["metadata"]["resourceVersion"], shown):
             with self.intake.isolated(resource, document):
                 follower.seen(document)
 
