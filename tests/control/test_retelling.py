@@ -8,7 +8,7 @@ from pollwatch.control.conditions import rfc3339_micro
 from pollwatch.control.data_plane import Found
 from pollwatch.control.feed_page import AHEAD, at_latest
 from pollwatch.control.news import event_document
-from pollwatch.control.retelling import RECENT
+from pollwatch.control.retelling import RECENT, WORD
 from pollwatch.plan.states import CheckState, Verdict
 from tests.control.reporting import (
     DEGRADED,
@@ -67,6 +67,22 @@ async def test_an_event_that_was_lost_with_the_leader_is_told_by_the_next(kubern
     await third.find(*page(*seen))
     # The API server forgets Events after an hour: what is old is not told again.
     assert kubernetes.told == []
+
+
+async def test_events_that_were_lost_are_posted_in_their_order(kubernetes: Kubernetes) -> None:
+    now = kubernetes.clock.time()
+    seen = [state(UP, now), state(DOWN, now + 5, previous=UP), state(UP, now + 6, previous=DOWN)]
+    await Operator(kubernetes).find(*page(*seen))
+    kubernetes.events.clear()
+    second = Operator(kubernetes)
+    # The status says that it is Up again, and the worker takes its time to say how it came to that.
+    second.pass_time(WORD / 2)
+    await second.find(*page(*seen))
+    assert [event.reason for event in kubernetes.events.values()] == ["Down", "Up"]
+    kubernetes.events.clear()
+    third = Operator(kubernetes)
+    await third.find(*page(*seen, state(DOWN, now + 9, previous=UP)))
+    assert [event.reason for event in kubernetes.events.values()] == ["Down", "Up", "Down"]
 
 
 async def test_a_turn_that_two_workers_saw_while_the_check_moved_is_told_once(
@@ -472,7 +488,7 @@ async def test_an_event_is_of_the_time_when_it_was_whenever_it_is_told(kubernete
     await Operator(kubernetes).find(one(UP, begin), one(DOWN, begin + 5, previous=UP))
     kubernetes.events.clear()
     kubernetes.clock.advance(60)
-    Operator(kubernetes).work()
+    Operator(kubernetes).pass_time(WORD)
     (told,) = kubernetes.events.values()
     document = event_document(told, instance="operator-1", now=kubernetes.clock.time())
     assert document["eventTime"] == rfc3339_micro(begin + 5)

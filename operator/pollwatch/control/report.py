@@ -19,7 +19,7 @@ from pollwatch.control.locations import Location
 from pollwatch.control.news import News, admission_news, alerts_news, standing_news, turn_news
 from pollwatch.control.patience import Patience
 from pollwatch.control.record import Record, VerdictTurn
-from pollwatch.control.retelling import restated, retold
+from pollwatch.control.retelling import Restatements, restated, retold
 from pollwatch.control.status import Admission, CheckStatus, desired_status, has_verdict
 from pollwatch.control.store import HeldCheck, Store
 from pollwatch.control.untold import Untold
@@ -79,7 +79,8 @@ class Reporter:
         self._clock = clock
         self._decided: dict[CheckKey, Decision] = {}
         self._records: dict[CheckKey, Record] = {}
-        self._untold = Untold(tell)
+        self._restatements = Restatements(repeat)
+        self._untold = Untold(self._tell_after)
         self._patience = Patience()
         self._settling: dict[CheckKey, float] = {}
         """Until when (monotonic) a Check of several pools waits for all of them."""
@@ -91,6 +92,7 @@ class Reporter:
         self._settling.clear()
         self._patience.clear()
         self._untold.clear()
+        self._restatements.clear()
         now = self._clock.monotonic()
         for key, decided in self._decided.items():
             if decided.admission.planned:
@@ -157,6 +159,7 @@ class Reporter:
     def forget(self, key: CheckKey) -> None:
         """Drop a Check that is gone."""
         self._decided.pop(key, None)
+        self._restatements.forget(key)
         self._drop_found(key)
 
     def due(self, key: CheckKey) -> StatusWrite | None:
@@ -201,7 +204,7 @@ class Reporter:
             alerts_news(key, write.uid, write.before, write.after),
         ):
             if told is not None:
-                self._tell(told)
+                self._tell_after(told)
         record = self._records.get(key)
         if record is not None:
             record.confirm(write.after.standing)
@@ -218,7 +221,7 @@ class Reporter:
         self._log_turn(key, before, write.after.verdict)
         told = standing_news(key, write.uid, write.after)
         if told is not None:
-            self._tell(told)
+            self._tell_after(told)
 
     async def run(self) -> None:
         """Take in what the data plane finds, for ever."""
@@ -240,6 +243,7 @@ class Reporter:
     def sweep_once(self) -> None:
         """Let go of what has been waited for long enough."""
         now = self._clock.monotonic()
+        self._restatements.tell_overdue(now)
         for key in [key for key, until in self._settling.items() if until <= now]:
             with self._isolated(key):
                 self._settle(key)
@@ -296,6 +300,7 @@ class Reporter:
             self._retell(known_already, record, decided)
         if found.history:
             return
+        self._restatements.tell(key)
         self._patience.end(key, pool)
         if key not in self._settling or record.states.keys() >= set(decided.pools):
             self._settle(key)
@@ -357,7 +362,12 @@ class Reporter:
             return
         told = restated(key, uid, held.status, now=self._clock.time())
         if told is not None:
-            self._repeat(told)
+            self._restatements.add(told, now=self._clock.monotonic())
+
+    def _tell_after(self, said: News) -> None:
+        """Tell what is new, after what was."""
+        self._restatements.tell(said.key)
+        self._tell(said)
 
     def _found_in_pools(
         self, key: CheckKey, check: HeldCheck, decided: Decision

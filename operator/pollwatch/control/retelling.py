@@ -4,6 +4,8 @@ A leader that dies between the status and the Event leaves a status which says t
 Event has the same name whoever posts it, so the API server refuses it where it was posted after all.
 """
 
+from collections.abc import Callable
+
 from pollwatch.control.conditions import rfc3339_micro, unix_seconds
 from pollwatch.control.data_plane import Found
 from pollwatch.control.news import News, known_news, standing_news
@@ -16,6 +18,41 @@ Events, so that none comes back."""
 
 SKEW = 60.0
 """Seconds that a clock may be ahead of another which tells the same time, nearly."""
+
+
+WORD = 5.0
+"""Seconds that what a status says waits for what led to it, which a worker may still tell."""
+
+
+class Restatements:
+    """What statuses say, until what led to it has been told again. Belongs to one event loop."""
+
+    def __init__(self, repeat: Callable[[News], None]) -> None:
+        """Wire it; `repeat` is called for each, after what came before."""
+        self._repeat = repeat
+        self._waiting: dict[CheckKey, tuple[News, float]] = {}
+
+    def add(self, said: News, *, now: float) -> None:
+        """Have it told again soon; `now` in monotonic seconds."""
+        self._waiting[said.key] = (said, now + WORD)
+
+    def tell(self, key: CheckKey) -> None:
+        """Tell what the status of a Check says: what comes now comes after that."""
+        if key in self._waiting:
+            self._repeat(self._waiting.pop(key)[0])
+
+    def tell_overdue(self, now: float) -> None:
+        """Tell what has waited long enough; `now` in monotonic seconds."""
+        for key in [key for key, (_, until) in self._waiting.items() if until <= now]:
+            self.tell(key)
+
+    def forget(self, key: CheckKey) -> None:
+        """Drop what waits of a Check that is gone."""
+        self._waiting.pop(key, None)
+
+    def clear(self) -> None:
+        """Drop all."""
+        self._waiting.clear()
 
 
 def restated(key: CheckKey, uid: str, status: CheckStatus, *, now: float) -> News | None:
