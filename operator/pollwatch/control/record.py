@@ -138,7 +138,7 @@ class Record:
             verdict, since = one.state.verdict, rfc3339_micro(one.state.since)
             # Who had the Check meanwhile may have told something since, at whatever time.
             is_former = place < began[one.worker]
-            began_at = rfc3339_micro(one.state.since + one.behind)
+            began_at = rfc3339_micro(one.state.since + one.behind) if one.behind else since
             if began_at > latest and not is_former:
                 latest = began_at
                 later.add(one.worker)
