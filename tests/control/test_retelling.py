@@ -316,6 +316,18 @@ async def test_what_a_leader_told_whose_own_clock_is_behind_is_not_told_again_by
     assert kubernetes.told == ["Down", "Up", "Down"]
 
 
+async def test_an_event_that_was_lost_is_told_although_the_workers_clock_is_ahead_and_the_check_moved(
+    kubernetes: Kubernetes,
+) -> None:
+    begin = kubernetes.clock.time()
+    await Operator(kubernetes).find(one(UP, begin))
+    await Operator(kubernetes).find(*page(state(DOWN, begin + 7200, previous=UP), recent=True))
+    kubernetes.events.clear()
+    kubernetes.clock.advance(10)
+    await Operator(kubernetes).find(*page(state(DOWN, begin + 7209), recent=True, worker="east-1"))
+    assert kubernetes.told == ["Down"]
+
+
 async def test_an_event_that_was_lost_is_told_by_a_leader_whose_own_clock_is_wrong(
     kubernetes: Kubernetes,
 ) -> None:

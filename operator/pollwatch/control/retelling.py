@@ -16,9 +16,6 @@ RECENT = 900.0
 """Seconds that an Event is posted again after: well below the hour for which the API server keeps
 Events, so that none comes back."""
 
-SKEW = 60.0
-"""Seconds that a clock may be ahead of another which tells the same time, nearly."""
-
 
 WORD = 5.0
 """Seconds that what a status says waits for what led to it, which a worker may still tell."""
@@ -64,7 +61,8 @@ def restated(key: CheckKey, uid: str, status: CheckStatus, *, now: float) -> New
         status: the one that is held.
         now: Unix seconds.
     """
-    if not _is_recent(now - unix_seconds(status.last_transition_time)):
+    # One that is to come was a moment ago, most likely: the worker's clock is ahead, or ours behind.
+    if now - unix_seconds(status.last_transition_time) > RECENT:
         return None
     return standing_news(key, uid, status)
 
@@ -80,16 +78,12 @@ def retold(found: Found, status: CheckStatus, standing: Standing, *, now: float)
     """
     state = found.state
     age = now - state.since
-    if not (_is_recent(age) if found.recent is None else found.recent):
+    if not (age <= RECENT if found.recent is None else found.recent):
         return None
     if state.verdict is standing.verdict:
-        # The turn that stands is told by the status: by `restated`, unless a clock is so far from ours
-        # that its time tells nothing. Another worker, which had the Check before or after, may
+        # The turn that stands is told by the status: by `restated`, unless a clock is so far behind
+        # ours that its time tells nothing. Another worker, which had the Check before or after, may
         # have seen it a moment earlier or later, which is no Event of its own.
-        is_told = _is_recent(age) or rfc3339_micro(state.since) != status.last_transition_time
+        is_told = age <= RECENT or rfc3339_micro(state.since) != status.last_transition_time
         return None if is_told else standing_news(state.key, state.uid, status)
     return known_news(state)
-
-
-def _is_recent(age: float) -> bool:
-    return -SKEW <= age <= RECENT
