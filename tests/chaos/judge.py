@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -144,18 +145,37 @@ def _doubles(subject: Subject, hits: Sequence[Hit], evidence: Evidence) -> Itera
     of_worker: dict[int, list[float]] = defaultdict(list)
     for at, worker in hits:
         of_worker[worker].append(at)
-    found = shared(of_worker.values(), PERIOD)
-    for begin, end in found:
+    begun, ended = -math.inf, -math.inf
+    for begin, end in shared(of_worker.values(), PERIOD):
+        # One that is killed meanwhile goes on when it is back: that is the same handing over.
+        if not _was_killed(of_worker, ended, begin, evidence):
+            begun = begin
+        ended = end
         if end - begin <= LONGEST_DOUBLE + LATE + evidence.waited(begin, end):
             continue
-        # It told the one, and died before it told the other: the next leader does.
-        if any(
-            begin - LATE <= death <= begin + LATE and end <= death + READ_WITHIN + evidence.waited(death, end)
-            for death in evidence.leaders_deaths
-        ):
-            continue
-        yield f"{subject.name} was probed by two workers for {end - begin:.1f} s"
-        return
+        if not _leader_died(begun, end, evidence):
+            yield f"{subject.name} was probed by two workers for {end - begin:.1f} s"
+            return
+
+
+def _was_killed(workers: Collection[int], ended: float, begin: float, evidence: Evidence) -> bool:
+    """Whether two workers probe the same no more, and do again, because one of them was killed."""
+    starting = PERIOD + STARTS_WITHIN + evidence.waited(max(ended, begin - PERIOD), begin)
+    return begin - ended <= starting and any(
+        worker in workers and ended - LATE <= at <= begin for at, worker in evidence.deaths
+    )
+
+
+def _leader_died(begin: float, end: float, evidence: Evidence) -> bool:
+    """Whether a leader told the one, and died before it told the other: the next leader does."""
+    told = next((at for at in evidence.leaders_deaths if begin - LATE <= at <= begin + LATE), None)
+    if told is None:
+        return False
+    # The next may be killed too, before it has come to that.
+    for death in sorted(evidence.leaders_deaths):
+        if told < death <= told + READ_WITHIN:
+            told = death
+    return end <= told + READ_WITHIN + evidence.waited(told, end)
 
 
 def _when_quiet(subject: Subject, evidence: Evidence) -> Iterator[str]:

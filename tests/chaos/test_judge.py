@@ -117,6 +117,20 @@ def test_a_leader_that_died_between_the_one_and_the_other_is_no_excuse_for_the_n
     assert handed_over(30, first=18, leaders_deaths=[25.0])
 
 
+def test_a_leader_that_died_before_it_came_to_that_is_no_excuse_for_the_one_after_it() -> None:
+    assert handed_over(45, first=15, leaders_deaths=[16.5])
+    assert handed_over(45, first=15, leaders_deaths=[16.5, 30.0]) == []
+    assert handed_over(45, first=15, leaders_deaths=[30.0])
+
+
+def test_a_worker_that_is_killed_while_its_checks_are_handed_over_begins_no_other_handing_over() -> None:
+    first, second = hits(until=42), [Hit(at + 0.1, 1) for at, _ in hits(after=18) if not 24 <= at < 26]
+    both = {"/a/1": sorted([*first, *second])}
+    assert violations(evidence(hits=both, leaders_deaths=[19.0], deaths=[Death(25.0, 1)])) == []
+    assert violations(evidence(hits=both, leaders_deaths=[19.0]))
+    assert violations(evidence(hits=both, deaths=[Death(25.0, 1)]))
+
+
 def test_a_deleted_check_that_is_probed_or_shown_is_found() -> None:
     found = violations(evidence(subjects=[Subject(name="a", deleted=20.0)], checks={}))
     assert found == ["a was deleted and is still probed (5 times)", "a was deleted and has series in east-0"]
