@@ -140,12 +140,19 @@ class Resync:
                 return
 
     async def _refresh_once(self) -> None:
+        """Bring all kinds at once: nobody is told what to do until that is done."""
         recording = self.intake.record()
+        followers = self.intake.followers.items()
         try:
-            for resource, follower in self.intake.followers.items():
-                await self._bring(resource, follower, recording)
+            outcomes = await asyncio.gather(
+                *(self._bring(resource, follower, recording) for resource, follower in followers),
+                return_exceptions=True,
+            )
         finally:
             self.intake.end_record(recording)
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
 
     async def _bring(self, resource: Resource, follower: Follower, recording: Recording) -> None:
         """Bring what is followed to what it is now."""
