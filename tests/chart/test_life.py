@@ -105,9 +105,14 @@ class Release:
             "metadata": {"name": "front-page", "namespace": "default"},
             "spec": {"http": {"url": "http://www.example.org/"}},
         }
+        wait_until(self._serves_checks, what="Checks to be served: their definition was just made")
         (check,) = self.admin.apply([document])
         self.admin.patch(f"{CHECKS}/front-page/status", {"status": STATUS})
         return check
+
+    def _serves_checks(self) -> bool:
+        served = self.find("/apis/pollwatch.dev/v1alpha1") or {"resources": []}
+        return any(resource["kind"] == "Check" for resource in served["resources"])
 
     def check(self) -> Object:
         """It, as it is now."""
