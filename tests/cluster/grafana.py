@@ -6,11 +6,13 @@ It evaluates its alert rules each 10 seconds at the most often.
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import yaml
 
+from tests.cluster.process import ProgramError
 from tests.cluster.server import Server
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ ADMINISTRATOR = ("admin", "admin")
 """Name and password of who may do everything."""
 
 _READY_SECONDS = 120.0
+# What it says when it ends as its defect has it, and how often it is started (see `Grafana.start`).
+_FIRST_START_FAILED = "failed to create default organization: UNIQUE constraint failed: org.id"
+_STARTS = 3
 # It talks to nobody who is not on this machine.
 _SETTINGS = {
     "GF_ANALYTICS_REPORTING_ENABLED": "false",
@@ -93,6 +98,7 @@ class Grafana(Server):
             },
             ready_seconds=_READY_SECONDS,
         )
+        self._data = folder / "data"
         self._dashboards = len(list(dashboards.rglob("*.json"))) if dashboards else 0
         provisioned: dict[str, list[Mapping[str, Any]]] = {
             "datasources": [{"apiVersion": 1, "datasources": [dict(each) for each in data_sources]}],
@@ -107,6 +113,23 @@ class Grafana(Server):
             for number, document in enumerate(documents):
                 path = folder / "provisioning" / kind / f"{number}.yaml"
                 path.write_text(yaml.safe_dump(dict(document)), encoding="utf-8")
+
+    def start(self) -> None:
+        """Start it, and return when it is ready; errors as in `Server.start`.
+
+        A first start that the clock's second ends within fails: when Grafana looks for the organization that
+        it has just made, it compares the time of making it, too, and makes it once more
+        (https://github.com/grafana/grafana/pull/68644). It is then started again, with no data.
+        """
+        for left in reversed(range(_STARTS)):
+            try:
+                super().start()
+            except ProgramError as error:
+                if not left or _FIRST_START_FAILED not in str(error):
+                    raise
+                shutil.rmtree(self._data, ignore_errors=True)
+            else:
+                return
 
     def get(self, path: str, **parameters: Any) -> Any:
         """A document of its API, as the administrator.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.cluster.grafana import prometheus_data_source
+from tests.cluster.grafana import Grafana, prometheus_data_source
 from tests.cluster.process import ProgramError
 from tests.cluster.prometheus import scraping
 from tests.cluster.waiting import wait_until
@@ -103,3 +103,31 @@ def test_a_faulty_query_is_answered_with_the_data_sources_own_words(
 def test_a_faulty_rule_keeps_grafana_from_starting_and_the_log_says_why(start_grafana: StartGrafana) -> None:
     with pytest.raises(ProgramError, match="rule has no title"):
         start_grafana(alerting=[{**LAMP_IS_OUT, "groups": [{**LAMP_IS_OUT["groups"][0], "rules": [{}]}]}])
+
+
+def test_grafana_is_started_again_where_its_first_start_met_its_own_defect(
+    grafana_binary: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    binary = home / "grafana"
+    # The first time it leaves half a database and ends; then it is the real one.
+    binary.write_text(
+        "#!/bin/sh\n"
+        "if [ ! -e met ]; then\n"
+        "    touch met\n"
+        "    mkdir data\n"
+        "    echo broken > data/grafana.db\n"
+        "    echo 'Error: failed to create default organization: UNIQUE constraint failed: org.id'\n"
+        "    exit 1\n"
+        "fi\n"
+        f"exec '{grafana_binary}' server --homepath '{grafana_binary.parent}'\n",
+        encoding="utf-8",
+    )
+    binary.chmod(0o755)
+    folder = tmp_path / "grafana"
+    folder.mkdir()
+
+    with Grafana(binary, folder=folder) as grafana:
+        assert grafana.get("/api/org")["id"] == 1
+    assert (folder / "met").exists()
