@@ -16,9 +16,9 @@ RECENT = 900.0
 """Seconds that an Event is posted again after: well below the hour for which the API server keeps
 Events, so that none comes back."""
 
-
-WORD = 5.0
-"""Seconds that what a status says waits for what led to it, which a worker may still tell."""
+WORD = 60.0
+"""Seconds that what a status says waits for what led to it, which a worker may still tell: longer than
+that is waited for, mostly, so that what is told then comes after it."""
 
 
 class Restatements:
