@@ -44,6 +44,15 @@ class Death(NamedTuple):
     worker: int
 
 
+class Cut(NamedTuple):
+    """Nobody could reach a worker."""
+
+    begin: float
+    """`time.monotonic`."""
+    end: float
+    worker: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What was seen after all had settled.
@@ -60,6 +69,7 @@ class Evidence:
         wanted: Objects that should be there.
         deaths: The workers that were killed, in order.
         leaders_deaths: When the operator that led was killed: `time.monotonic`.
+        cuts: When which workers could not be reached.
         leaders: How many operators lead.
         waited: How long the machine kept a process waiting between two moments, at most.
     """
@@ -75,6 +85,7 @@ class Evidence:
     wanted: Collection[str] = ()
     deaths: Sequence[Death] = ()
     leaders_deaths: Sequence[float] = ()
+    cuts: Sequence[Cut] = ()
     leaders: int = 1
     waited: Callable[[float, float], float] = lambda _begin, _end: 0.0
 
@@ -224,9 +235,22 @@ def _is_excused(turn: Turn, evidence: Evidence) -> bool:
     No disk remembers it: where the leader is gone too, a turn that does not last is nobody's to tell.
     """
     return any(
-        turn.at - PERIOD <= death.at <= turn.at + READ_WITHIN + evidence.waited(turn.at, death.at)
+        turn.at - PERIOD
+        <= death.at
+        <= _read_by(turn, death.worker, evidence) + evidence.waited(turn.at, death.at)
         for death in evidence.deaths
     )
+
+
+def _read_by(turn: Turn, worker: int, evidence: Evidence) -> float:
+    """When somebody must have read what a worker found, with time anew after all that kept them from it."""
+    by = turn.at + READ_WITHIN
+    kept = [(at, at) for at in evidence.leaders_deaths]
+    kept += [(cut.begin, cut.end) for cut in evidence.cuts if cut.worker == worker]
+    for begin, end in sorted(kept):
+        if begin <= by and end >= turn.at:
+            by = max(by, end + READ_WITHIN)
+    return by
 
 
 def _series(evidence: Evidence) -> Iterator[str]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.chaos.clocks import SteppedClock, libfaketime
-from tests.chaos.judge import Death, Evidence, statuses, violations
+from tests.chaos.judge import Cut, Death, Evidence, statuses, violations
 from tests.chaos.machine import Machine, MachineClock
 from tests.chaos.operator_slot import OperatorSlot
 from tests.chaos.schedule import NEEDS_API, PERIOD, Action, What
@@ -72,6 +72,7 @@ class Stage:
         self._begin = time.monotonic()
         self._deaths: list[Death] = []
         self._leaders_deaths: list[float] = []
+        self._cuts: list[Cut] = []
         self._machine = Machine()
         self._torn: set[str] = set()
         """Pods whose mounted plan was torn."""
@@ -250,6 +251,11 @@ class Stage:
         self._note(f"{action.what}: {pod}")
         if action.what is What.KILL_WORKER:
             self._deaths.append(Death(time.monotonic(), number_of(pod)))
+        elif action.what is What.CUT:
+            self._cuts.append(Cut(time.monotonic(), math.inf, number_of(pod)))
+        elif action.what is What.MEND:
+            now = time.monotonic()
+            self._cuts = [cut._replace(end=min(cut.end, now)) for cut in self._cuts]
         elif action.what is What.TEAR_PLAN:
             self._torn.add(pod)
         elif action.what is What.EDIT_SECRET:
@@ -328,6 +334,7 @@ class Stage:
                 wanted=objects_of(POOL, workers=self._workers),
                 deaths=self._deaths,
                 leaders_deaths=self._leaders_deaths,
+                cuts=self._cuts,
                 leaders=sum(operator.leads() for operator in self._operators),
                 waited=self._machine.waited,
             )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from tests.chaos.judge import STARTS_WITHIN, Death, Evidence, Hit, violations
+from tests.chaos.judge import STARTS_WITHIN, Cut, Death, Evidence, Hit, violations
 from tests.chaos.schedule import DWELL, PERIOD, Action, What, schedule
 from tests.chaos.truth import Subject, Turn
 
@@ -160,6 +160,16 @@ def test_a_turn_that_only_a_dead_worker_knew_of_is_excused_but_not_a_last_word_t
     assert flipped(deaths=[Death(20.0, 0), Death(31.0, 0)]) == []
     assert flipped(events={"u": ["Down"]}, deaths=[Death(20.0, 0), Death(31.0, 0)])
     assert flipped(events={"u": ["Up", "Up"]}, deaths=[Death(20.0, 0), Death(31.0, 0)])
+
+
+def test_a_turn_is_excused_where_one_thing_after_the_other_kept_all_from_reading_it() -> None:
+    killed = [Death(60.0, 0)]
+    assert flipped(deaths=killed), "somebody could have read that it was Down"
+    assert flipped(deaths=killed, leaders_deaths=[11.0]), "and somebody else in the place of who led"
+    cut = Cut(35.0, 61.0, 0)
+    assert flipped(deaths=killed, leaders_deaths=[11.0], cuts=[cut]) == []
+    assert flipped(deaths=killed, leaders_deaths=[11.0], cuts=[cut._replace(worker=1)])
+    assert flipped(deaths=killed, leaders_deaths=[11.0], cuts=[cut._replace(begin=37.0)])
 
 
 def test_what_is_left_over_and_what_is_missing_are_found() -> None:
