@@ -178,6 +178,24 @@ def test_it_never_uses_a_right_that_it_was_not_granted(
     assert set(restarts.values()) == {0.0}
 
 
+def test_a_proxy_of_the_environment_is_not_between_it_and_the_api_server(
+    cluster: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    token = service_account(cluster, namespace, "operator")
+    subject = {"kind": "ServiceAccount", "name": "operator", "namespace": namespace}
+    grant_namespaced(cluster, namespace, subject)
+    # Nobody listens there.
+    proxies = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
+    direct = {name: value for name, value in os.environ.items() if name.lower() != "no_proxy"}
+    with running_operator(
+        cluster.kubeconfig(token),
+        tmp_path,
+        f"--namespace={namespace}",
+        environment={**direct, **proxies},
+    ) as operator:
+        assert operator.is_ready()
+
+
 def test_without_embedded_it_says_that_pools_are_not_there_yet(tmp_path: Path) -> None:
     program = Program("operator", [POLLWATCH, "operator"], log=tmp_path / "operator.log")
     assert program.wait(60) == 2

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pollwatch.plan.checks import (
     CheckKey,
@@ -85,6 +86,32 @@ def test_what_was_encoded_before_makes_no_difference(first: Plan, second: Plan, 
 
     assert one.encode(third).parts == encoder().encode(third).parts
     assert one.encode(third).digest == encoder().encode(third).digest
+
+
+@settings(max_examples=25)
+@given(
+    steps=st.lists(
+        st.dictionaries(st.integers(0, 199), st.sampled_from((None, 10.0, 20.0)), max_size=5), max_size=4
+    ),
+    private=st.sets(st.integers(0, 199), max_size=3),
+)
+def test_a_plan_that_changes_little_by_little_is_encoded_as_if_each_was_the_first(
+    steps: list[dict[int, float | None]], private: set[int]
+) -> None:
+    trusting = HttpProbe(url="https://a/", tls=TlsOptions(ca_pem="a bundle"))
+    checks = dict(enumerate(many(200)))
+    for number in private:
+        checks[number] = replace(checks[number], probe=trusting)
+    one = encoder()
+    for step in [{}, *steps]:
+        for number, period in step.items():
+            if period is None:
+                checks.pop(number, None)
+            else:
+                checks[number] = make_check(f"check-{number:05}", period=period)
+        plan = plan_of(*checks.values())
+        assert one.encode(plan).parts == encoder().encode(plan).parts
+        assert one.encode(plan).digest == encoder().encode(plan).digest
 
 
 @settings(max_examples=30)

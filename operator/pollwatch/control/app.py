@@ -65,7 +65,8 @@ def api_server_network(url: str) -> tuple[IPNetwork, ...]:
 
 @asynccontextmanager
 async def _cluster(settings: Settings, *, metrics: ControlMetrics, clock: Clock) -> AsyncIterator[Cluster]:
-    credentials = await load_credentials(settings.kubeconfig, clock=clock)
+    # The watch goes straight, too.
+    credentials = await load_credentials(settings.kubeconfig, clock=clock, proxies=False)
     cluster = Cluster(credentials, metrics=metrics, clock=clock)
     try:
         yield cluster

@@ -11,7 +11,7 @@ from copy import copy
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import responses
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -20,7 +20,10 @@ from kubernetes.aio.client import ApiClient
 from pollwatch import __version__
 from pollwatch.control.credentials import Credentials
 from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.versions import ObjectVersion, read_versions
 from pollwatch.plan.clock import Clock
+
+T = TypeVar("T")
 
 REQUEST_TIMEOUT = 30.0
 """Seconds that any request may take."""
@@ -28,11 +31,16 @@ REQUEST_TIMEOUT = 30.0
 PAGE = 200
 """Objects in a page of a list: what is decoded at once holds the event loop for about 3 ms."""
 
+JSON = "application/json"
+
 FIELD_MANAGER = "pollwatch"
 """Who we are to server-side apply: the owner of the fields that we set, and of no others."""
 
-METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """Accept header for a list without the objects' content."""
+
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""Accept header for one object without its content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +174,8 @@ class Cluster:
         *,
         query: Mapping[str, str] | None = None,
         body: Any = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
+        content_type: str = JSON,
+        accept: str = JSON,
     ) -> Any:
         """Send one request and return the JSON document of its answer.
 
@@ -176,6 +184,21 @@ class Cluster:
             RefusedError: an answer that is not 2xx.
             NotLeadingError: this client is `fenced`.
         """
+        return await self._exchange(
+            json.loads, method, path, query=query, body=body, content_type=content_type, accept=accept
+        )
+
+    async def _exchange(
+        self,
+        read: Callable[[bytes], T],
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None,
+        body: Any = None,
+        content_type: str = JSON,
+        accept: str,
+    ) -> T:
         access = await self.credentials.access()
         if method != "GET" and not self._may_write():
             raise NotLeadingError(f"{method} {path} was not sent: another operator may lead by now")
@@ -205,9 +228,11 @@ class Cluster:
         if not HTTPStatus.OK <= code < HTTPStatus.MULTIPLE_CHOICES:
             raise _refusal(code, content, response.headers.get("Retry-After"))
         try:
-            return json.loads(content)
+            return read(content)
         except ValueError as error:
-            raise UnreachableError(f"{access.server}: the answer is not JSON: no API server?") from error
+            raise UnreachableError(
+                f"{access.server}: the answer is not the JSON that was asked for: no API server?"
+            ) from error
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any]:
         """Read one object. Raises `RefusedError` with code 404 when it does not exist."""
@@ -222,11 +247,23 @@ class Cluster:
         return next(iter(found["items"]), None)
 
     async def create(
-        self, resource: Resource, namespace: str | None, document: Mapping[str, Any]
+        self,
+        resource: Resource,
+        namespace: str | None,
+        document: Mapping[str, Any],
+        *,
+        metadata_only: bool = False,
     ) -> dict[str, Any]:
-        """Create one object. Raises `RefusedError` with code 409 when its name exists."""
+        """Create one object; of it, or of its metadata alone, return what became of it.
+
+        Raises `RefusedError` with code 409 when its name exists.
+        """
         made: dict[str, Any] = await self.request(
-            "POST", resource.path(namespace), query={"fieldManager": FIELD_MANAGER}, body=document
+            "POST",
+            resource.path(namespace),
+            query={"fieldManager": FIELD_MANAGER},
+            body=document,
+            accept=METADATA_ONLY if metadata_only else JSON,
         )
         return made
 
@@ -255,8 +292,9 @@ class Cluster:
         patch: Mapping[str, Any],
         *,
         subresource: str = "",
+        metadata_only: bool = False,
     ) -> dict[str, Any]:
-        """Change an object by a merge patch (RFC 7396).
+        """Change an object by a merge patch (RFC 7396); return it, or its metadata alone.
 
         A `uid` and a `resourceVersion` in the patch's metadata are preconditions: where the
         object is another one, or was changed since, the answer is 409.
@@ -267,6 +305,7 @@ class Cluster:
             query={"fieldManager": FIELD_MANAGER},
             body=patch,
             content_type="application/merge-patch+json",
+            accept=METADATA_ONLY if metadata_only else JSON,
         )
         return patched
 
@@ -291,24 +330,30 @@ class Cluster:
         self, resource: Resource, namespace: str | None, *, metadata_only: bool = False
     ) -> AsyncIterator[Sequence[dict[str, Any]]]:
         """List all objects of a namespace (or of all), in pages of one consistent snapshot."""
-        query = {"limit": str(PAGE)}
-        if resource.field_selector:
-            query["fieldSelector"] = resource.field_selector
-        if resource.label_selector:
-            query["labelSelector"] = resource.label_selector
+        query = _of_all(resource)
+        accept = METADATA_LIST if metadata_only else JSON
         while True:
-            page = await self.request(
-                "GET",
-                resource.path(namespace),
-                query=query,
-                accept=METADATA_ONLY if metadata_only else "application/json",
-            )
+            page = await self.request("GET", resource.path(namespace), query=query, accept=accept)
             # Of custom resources, an empty list of metadata alone is `null`.
             yield page["items"] or ()
-            following = page["metadata"].get("continue")
-            if not following:
+            query["continue"] = page["metadata"].get("continue", "")
+            if not query["continue"]:
                 return
-            query["continue"] = following
+            await asyncio.sleep(0)
+
+    async def versions(
+        self, resource: Resource, namespace: str | None
+    ) -> AsyncIterator[Sequence[ObjectVersion]]:
+        """List which objects there are, as `pages` does, for a tenth of the CPU."""
+        query = _of_all(resource)
+        while True:
+            page = await self._exchange(
+                read_versions, "GET", resource.path(namespace), query=query, accept=METADATA_LIST
+            )
+            yield page.versions
+            query["continue"] = page.following
+            if not query["continue"]:
+                return
             await asyncio.sleep(0)
 
     async def patch_status(
@@ -349,6 +394,16 @@ class Cluster:
             },
         )
         return bool(review["status"].get("allowed"))
+
+
+def _of_all(resource: Resource) -> dict[str, str]:
+    """Give the parameters of the first page of a list."""
+    query = {"limit": str(PAGE)}
+    if resource.field_selector:
+        query["fieldSelector"] = resource.field_selector
+    if resource.label_selector:
+        query["labelSelector"] = resource.label_selector
+    return query
 
 
 def _refusal(code: int, content: bytes, retry_after: str | None) -> RefusedError:

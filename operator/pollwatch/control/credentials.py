@@ -109,6 +109,7 @@ async def load_credentials(
     clock: Clock,
     environ: Mapping[str, str] = os.environ,
     service_account: Path = SERVICE_ACCOUNT,
+    proxies: bool = True,
 ) -> Credentials:
     """Find the way to the API server.
 
@@ -117,11 +118,14 @@ async def load_credentials(
         clock: for when to read it again.
         environ: the process's environment.
         service_account: where a Pod's token and CA are.
+        proxies: whether the way is by a proxy that the environment names (`HTTPS_PROXY`), if any. To
+            look for one costs more than the rest of a small request.
 
     Raises:
         CredentialsError: there is none, or it cannot be read.
     """
     configuration = Configuration()
+    configuration.client_session_kwargs = {"trust_env": proxies}
     file = _kubeconfig(kubeconfig or environ.get("KUBECONFIG"), service_account)
     if file is None:
 

@@ -1,7 +1,8 @@
 """The Checks of one plan, kept in order while they change: one more costs no sort of them all."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from pollwatch.plan.checks import CheckKey, CheckPlan, Plan
 from pollwatch.plan.egress import UNRESTRICTED, EgressPolicy
@@ -19,9 +20,13 @@ class PlanBook:
     def __init__(self, egress: EgressPolicy = UNRESTRICTED) -> None:
         self.egress = egress
         """What the plan allows to connect to."""
+        self._plan: Plan | None = None
+        """As it was when it was asked for last; `None`: Checks changed since."""
         self._checks: dict[CheckKey, CheckPlan] = {}
         self._keys: list[CheckKey] = []
         """Of all Checks, sorted."""
+        self._sorted: list[CheckPlan] = []
+        """All Checks, in that order."""
 
     def __len__(self) -> int:
         """Count the Checks."""
@@ -42,26 +47,37 @@ class PlanBook:
     def update(self, changes: Changes) -> bool:
         """Take in changes; return whether they changed anything."""
         changed = False
-        added: list[CheckKey] = []
+        added: list[CheckPlan] = []
         for key, check in changes.items():
             before = self._checks.get(key)
             if before is check:
                 continue
             changed = True
+            self._plan = None
             if check is None:
                 del self._checks[key]
-                self._keys.pop(bisect_left(self._keys, key))
+                place = bisect_left(self._keys, key)
+                del self._keys[place], self._sorted[place]
                 continue
-            if before is None:
-                added.append(key)
             self._checks[key] = check
+            if before is None:
+                added.append(check)
+            else:
+                self._sorted[bisect_left(self._keys, key)] = check
         if len(added) > _FEW:
             self._keys = sorted(self._checks)
+            self._sorted = list(map(self._checks.__getitem__, self._keys))
         else:
-            for key in added:
-                insort(self._keys, key)
+            for check in added:
+                place = bisect_left(self._keys, check.key)
+                self._keys.insert(place, check.key)
+                self._sorted.insert(place, check)
         return changed
 
     def plan(self) -> Plan:
-        """Return the plan as it is now."""
-        return Plan(checks=tuple(map(self._checks.__getitem__, self._keys)), egress=self.egress)
+        """Return the plan as it is now; while nothing changes, the same object."""
+        if self._plan is None:
+            self._plan = Plan(checks=tuple(self._sorted), egress=self.egress)
+        elif self._plan.egress is not self.egress:
+            self._plan = replace(self._plan, egress=self.egress)
+        return self._plan

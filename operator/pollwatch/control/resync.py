@@ -20,6 +20,7 @@ from pollwatch.control.follower import Follower, Namespaces, ObjectName, name_of
 from pollwatch.control.intake import Intake, Recording
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.store import Store, is_newer
+from pollwatch.control.versions import ObjectVersion
 from pollwatch.control.work_queue import backoff
 from pollwatch.plan.checks import CheckKey
 from pollwatch.plan.clock import Clock
@@ -169,17 +170,16 @@ class Resync:
         before = follower.held()
         found: set[ObjectName] = set()
         changed: list[ObjectName] = []
-        async for documents in self._pages(CHECKS, follower, metadata_only=True):
-            for document in documents:
-                name, metadata = name_of(document), document["metadata"]
-                found.add(name)
-                held = self.store.checks.get(CheckKey(*name))
-                if (
-                    held is None
-                    or held.uid != metadata["uid"]
-                    or is_newer(metadata["resourceVersion"], held.resource_version)
-                ):
-                    changed.append(name)
+        async for version in self._versions(CHECKS, follower.namespaces):
+            name = version.object_name
+            found.add(name)
+            held = self.store.checks.get(CheckKey(*name))
+            if (
+                held is None
+                or held.uid != version.uid
+                or is_newer(version.resource_version, held.resource_version)
+            ):
+                changed.append(name)
         if len(changed) > READ_SINGLY:
             return False
         for name in changed:
@@ -200,12 +200,18 @@ class Resync:
         self._prune_missing(resource, follower, recording, before, found)
         follower.listed()
 
-    async def _pages(
-        self, resource: Resource, follower: Follower, *, metadata_only: bool = False
-    ) -> AsyncIterator[Sequence[dict[str, Any]]]:
+    async def _pages(self, resource: Resource, follower: Follower) -> AsyncIterator[Sequence[dict[str, Any]]]:
         for namespace in self.namespaces if follower.namespaces is None else follower.namespaces:
-            async for page in self.cluster.pages(resource, namespace, metadata_only=metadata_only):
+            async for page in self.cluster.pages(resource, namespace):
                 yield page
+
+    async def _versions(
+        self, resource: Resource, namespaces: Namespaces | None
+    ) -> AsyncIterator[ObjectVersion]:
+        for namespace in self.namespaces if namespaces is None else namespaces:
+            async for page in self.cluster.versions(resource, namespace):
+                for version in page:
+                    yield version
 
     def _take(
         self, resource: Resource, follower: Follower, recording: Recording, document: dict[str, Any]
@@ -240,11 +246,10 @@ class Resync:
         held = [one for one in self.store.references() if one.kind == resource.kind]
         if not held:
             return
-        found: dict[ObjectName, str] = {}
-        for namespace in self.namespaces:
-            async for page in self.cluster.pages(resource, namespace, metadata_only=True):
-                for document in page:
-                    found[name_of(document)] = document["metadata"]["resourceVersion"]
+        found = {
+            version.object_name: version.resource_version
+            async for version in self._versions(resource, self.namespaces)
+        }
         for reference in held:
             name = ObjectName(reference.namespace, reference.name)
             if (resource, name) in recording:

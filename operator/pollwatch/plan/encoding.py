@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import NamedTuple
 
-from pollwatch.plan.blocks import Block, pack
+from pollwatch.plan.blocks import Block, pack, unpack
 from pollwatch.plan.check_codec import write_check, write_texts
 from pollwatch.plan.checks import CheckPlan, Plan
 from pollwatch.plan.errors import PlanTooLargeError
@@ -121,16 +121,15 @@ class PlanEncoder:
         Checks are told apart by what object they are: of ten thousand, that is ten times as fast as
         looking each of them up by its key.
         """
-        before, after = set(map(id, self._checks)), set(map(id, checks))
+        gone, new = _difference(self._checks, checks)
         came: dict[int, list[CheckPlan]] = {}
-        for check in checks:
-            if id(check) not in before:
-                came.setdefault(_block_number(check), []).append(check)
-        left = {_block_number(check) for check in self._checks if id(check) not in after}
+        for check in new:
+            came.setdefault(_block_number(check), []).append(check)
+        left, missing = set(map(_block_number, gone)), set(map(id, gone))
         blocks = dict(self._blocks)
         for number in left | came.keys():
             known = blocks.pop(number, None)
-            members = [check for check in known.checks if id(check) in after] if known is not None else []
+            members = [] if known is None else [check for check in known.checks if id(check) not in missing]
             members += came.get(number, ())
             members.sort(key=attrgetter("key"))
             if members:
@@ -167,12 +166,37 @@ def _block_number(check: CheckPlan) -> int:
     return slot_of(check.key) // _SLOTS_A_BLOCK
 
 
+def _difference(
+    before: Sequence[CheckPlan], after: Sequence[CheckPlan]
+) -> tuple[list[CheckPlan], list[CheckPlan]]:
+    """Give the objects that are in one alone; both are sorted alike, so that most are at the same end."""
+    shorter = min(len(before), len(after))
+    start = next((at for at in range(shorter) if before[at] is not after[at]), shorter)
+    rest = shorter - start
+    end = next((at for at in range(1, rest + 1) if before[-at] is not after[-at]), rest + 1) - 1
+    old, new = before[start : len(before) - end], after[start : len(after) - end]
+    olds, news = set(map(id, old)), set(map(id, new))
+    return [one for one in old if id(one) not in news], [one for one in new if id(one) not in olds]
+
+
 def _encoded(checks: list[CheckPlan], known: _Encoded | None) -> _Encoded:
     if known is not None and known.checks == checks:
         return _Encoded(checks, known.texts, known.block)
+    written = _written(known)
     texts: dict[str, str] = {}
-    lines = [write_check(check, texts) for check in checks]
+    lines = [written.get(id(check)) or write_check(check, texts) for check in checks]
     return _Encoded(checks, texts, pack(lines, checks=len(lines)))
+
+
+def _written(known: _Encoded | None) -> Mapping[int, bytes]:
+    """Give the lines of Checks that were written, by the object: unpacking is cheaper than writing.
+
+    Not where they refer to texts: which of them does to which is not on record.
+    """
+    if known is None or known.texts:
+        return {}
+    lines = unpack(memoryview(known.block.packed), known.block.entry.unpacked)
+    return dict(zip(map(id, known.checks), lines, strict=True))
 
 
 def _cut(payload: Sequence[bytes], longest: int) -> tuple[bytes, ...]:

@@ -114,18 +114,18 @@ class Delivery:
             revision = int(self._now() * 1000)
         marks = labels(shard.pool, shard.number)
         ours = all(each.belongs_to(owner["uid"], marks) for each in held.values())
-        if ours and revision and revision >= live_revision:
+        if ours and revision and revision >= live_revision and not (known and _is_other(shard, plan)):
             wanted = plan_secrets(plan, revision, shard)
             if digests == {name: data_digest(data) for name, data in wanted}:
                 return _done(shard, plan, revision, digests, wrote=False)
         edited = _edited(shard, plan, header, digests)
         revision = max(revision, live_revision) + 1
-        wanted = plan_secrets(plan, revision, shard)
-        for name, data in wanted:
-            await self._write(shard, name, data, held.pop(name, None), owner)
+        written: dict[str, str] = {}
+        for name, data in plan_secrets(plan, revision, shard):
+            written[name] = data_digest(data)
+            await self._write(shard, name, data, written[name], held.pop(name, None), owner)
         for rest in held.values():
             await self._delete(rest)
-        written = {name: data_digest(data) for name, data in wanted}
         return _done(shard, plan, revision, written, wrote=True, edited=edited)
 
     def _has_worker(self, shard: Shard) -> bool:
@@ -136,25 +136,23 @@ class Delivery:
         shard: Shard,
         name: str,
         data: Mapping[str, str],
+        digest: str,
         held: HeldObject | None,
         owner: Mapping[str, Any],
     ) -> None:
         marks = labels(shard.pool, shard.number)
         metadata = {"labels": marks, "ownerReferences": [owner]}
+        document = {"apiVersion": "v1", "kind": SECRETS.kind, "type": PLAN_TYPE, "data": data}
         try:
+            # What is written is known, and long: it needs not be sent back.
             if held is None:
                 answer = await self._cluster.create(
                     SECRETS,
                     self._owned.namespace,
-                    {
-                        "apiVersion": "v1",
-                        "kind": SECRETS.kind,
-                        "metadata": {"name": name, **metadata},
-                        "type": PLAN_TYPE,
-                        "data": data,
-                    },
+                    {**document, "metadata": {"name": name, **metadata}},
+                    metadata_only=True,
                 )
-            elif held.data == data_digest(data) and held.belongs_to(owner["uid"], marks):
+            elif held.data == digest and held.belongs_to(owner["uid"], marks):
                 return
             else:
                 gone: dict[str, None] = dict.fromkeys(held.document.get("data") or {})
@@ -164,11 +162,12 @@ class Delivery:
                     self._owned.namespace,
                     name,
                     {"metadata": {**metadata, **precondition}, "data": {**gone, **data}},
+                    metadata_only=True,
                 )
         except RefusedError as error:
             await self._refused(name, held, error)
             raise OvertakenError(name) from error
-        self._owned[SECRETS].wrote(answer)
+        self._owned[SECRETS].wrote({**document, "metadata": answer["metadata"]})
 
     async def _refused(self, name: str, held: HeldObject | None, error: RefusedError) -> None:
         """See what is there instead of what was thought to be; other errors go on."""
@@ -211,6 +210,11 @@ def _done(
 ) -> Outcome:
     shard.delivered, shard.revision, shard.written = plan, revision, digests
     return Outcome(plan=plan, revision=revision, wrote=wrote, edited=edited)
+
+
+def _is_other(shard: Shard, plan: EncodedPlan) -> bool:
+    """Whether a plan is surely not the one that was delivered last."""
+    return shard.delivered is not None and shard.delivered.digest != plan.digest
 
 
 def _edited(

@@ -10,7 +10,7 @@ from pollwatch.control.pools.delivery import MOST_BELIEVED
 from pollwatch.control.pools.keys import read_keys
 from pollwatch.control.pools.membership import WorkerFacts
 from pollwatch.control.pools.names import keys_name, pod_name
-from pollwatch.control.pools.owned import PODS, SECRETS
+from pollwatch.control.pools.owned import PODS, SECRETS, HeldObject
 from pollwatch.control.pools.pods import PodFacts, read_pod
 from pollwatch.control.pools.services import Services
 from pollwatch.control.pools.shards import Shard
@@ -68,6 +68,8 @@ class Workers:
         self._workers: dict[str, _Worker] = {}
         self._keys: dict[str, tuple[str, Keys]] = {}
         """The version of each worker's Secret, and what it holds."""
+        self._pods: dict[str, tuple[HeldObject, PodFacts]] = {}
+        """Each worker's Pod, and what it says: it is looked at far more often than it changes."""
 
     def keep(self, shards: Iterable[Shard]) -> None:
         """Have a link to the worker of each of these shards, and to no others."""
@@ -75,6 +77,7 @@ class Workers:
         for name in self._workers.keys() - wanted.keys():
             self._workers.pop(name).task.cancel()
             self._keys.pop(name, None)
+            self._pods.pop(name, None)
         for name, shard in wanted.items():
             if name not in self._workers:
                 link = self._link(shard)
@@ -146,7 +149,12 @@ class Workers:
     def pod(self, shard: Shard) -> PodFacts | None:
         """Read the Pod of a shard; `None`: there is none."""
         held = self._services.owned[PODS].get(pod_name(self._pool, shard.number))
-        return read_pod(held.document) if held is not None else None
+        if held is None:
+            return None
+        known = self._pods.get(shard.worker)
+        if known is None or known[0] is not held:
+            known = self._pods[shard.worker] = held, read_pod(held.document)
+        return known[1]
 
     def is_starting(self, shard: Shard) -> bool:
         """Whether the Pod of a shard is still to be made, or too young to worry that it is not ready."""
