@@ -64,8 +64,8 @@ class Size:
     period: int = 30
     """Of each Check, seconds."""
     changes: int = 200
-    idle: float = 120.0
-    """Seconds in which nothing changes."""
+    idle: float = 300.0
+    """Seconds in which nothing changes: from one re-list to the next, so that one is in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
