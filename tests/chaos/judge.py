@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.chaos.schedule import PERIOD
+from tests.chaos.schedule import PERIOD, SYNC_AFTER
 from tests.support.punctuality import shared
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Evidence:
         wanted: Objects that should be there.
         deaths: The workers that were killed, in order.
         leaders_deaths: When the operator that led was killed: `time.monotonic`.
+        followers_deaths: When another one was.
         cuts: When which workers could not be reached.
         leaders: How many operators lead.
         waited: How long the machine kept a process waiting between two moments, at most.
@@ -85,6 +86,7 @@ class Evidence:
     wanted: Collection[str] = ()
     deaths: Sequence[Death] = ()
     leaders_deaths: Sequence[float] = ()
+    followers_deaths: Sequence[float] = ()
     cuts: Sequence[Cut] = ()
     leaders: int = 1
     waited: Callable[[float, float], float] = lambda _begin, _end: 0.0
@@ -178,15 +180,26 @@ def _was_killed(workers: Collection[int], ended: float, begin: float, evidence: 
 
 
 def _leader_died(begin: float, end: float, evidence: Evidence) -> bool:
-    """Whether a leader told the one, and died before it told the other: the next leader does."""
-    told = next((at for at in evidence.leaders_deaths if begin - LATE <= at <= begin + LATE), None)
-    if told is None:
-        return False
-    # The next may be killed too, before it has come to that.
-    for death in sorted(evidence.leaders_deaths):
-        if told < death <= told + READ_WITHIN:
-            told = death
-    return end <= told + READ_WITHIN + evidence.waited(told, end)
+    """Whether a leader told the one, and died before it told the other: the next leader does.
+
+    The one may have learnt it from its volume, a while later.
+    """
+    return any(
+        begin - SYNC_AFTER - LATE <= died <= begin + LATE
+        and end <= last + READ_WITHIN + evidence.waited(died, end)
+        for died, last in _leaderless(evidence)
+    )
+
+
+def _leaderless(evidence: Evidence) -> Iterator[tuple[float, float]]:
+    """Give for each death of a leader when the last of those died who were to lead in its place."""
+    deaths = sorted([*evidence.leaders_deaths, *evidence.followers_deaths])
+    for died in evidence.leaders_deaths:
+        last = died
+        for death in deaths:
+            if last < death <= last + READ_WITHIN:
+                last = death
+        yield died, last
 
 
 def _when_quiet(subject: Subject, evidence: Evidence) -> Iterator[str]:
@@ -245,7 +258,7 @@ def _is_excused(turn: Turn, evidence: Evidence) -> bool:
 def _read_by(turn: Turn, worker: int, evidence: Evidence) -> float:
     """When somebody must have read what a worker found, with time anew after all that kept them from it."""
     by = turn.at + READ_WITHIN
-    kept = [(at, at) for at in evidence.leaders_deaths]
+    kept = list(_leaderless(evidence))
     kept += [(cut.begin, cut.end) for cut in evidence.cuts if cut.worker == worker]
     for begin, end in sorted(kept):
         if begin <= by and end >= turn.at:

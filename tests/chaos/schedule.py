@@ -14,6 +14,8 @@ PERIOD = 3
 """Of every Check, seconds."""
 FLIPPED = 10
 """One Check in so many has a server that fails for a while; the others are changed and deleted."""
+SYNC_AFTER = 5.0
+"""Seconds from a changed Secret to the changed volume: a kubelet takes up to a minute."""
 DWELL = 4 * PERIOD
 """Seconds for which a server fails, at least: long enough to be seen between two faults."""
 CHURN_EVERY = 0.4

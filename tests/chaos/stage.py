@@ -17,7 +17,7 @@ from tests.chaos.clocks import SteppedClock, libfaketime
 from tests.chaos.judge import Cut, Death, Evidence, statuses, violations
 from tests.chaos.machine import Machine, MachineClock
 from tests.chaos.operator_slot import OperatorSlot
-from tests.chaos.schedule import NEEDS_API, PERIOD, Action, What
+from tests.chaos.schedule import NEEDS_API, PERIOD, SYNC_AFTER, Action, What
 from tests.chaos.site_image import known_image, number_of
 from tests.chaos.truth import Subject, name_of
 from tests.chaos.witness import Witness, objects_of
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 POOL = "chaos"
 WORKERS = 2
 OPERATORS = 2
-SYNC_AFTER = 5.0
-"""Seconds from a changed Secret to the changed volume: a kubelet takes up to a minute."""
 SETTLES_WITHIN = 60.0
 """Seconds after the last fault within which all has to be as it should be, beside what the machine takes."""
 QUIET = 4.5 * PERIOD
@@ -72,6 +70,7 @@ class Stage:
         self._begin = time.monotonic()
         self._deaths: list[Death] = []
         self._leaders_deaths: list[float] = []
+        self._followers_deaths: list[float] = []
         self._cuts: list[Cut] = []
         self._machine = Machine()
         self._torn: set[str] = set()
@@ -228,8 +227,7 @@ class Stage:
                 self._operators[action.subject % OPERATORS],
             )
             chosen.kill()
-            if wanted:
-                self._leaders_deaths.append(time.monotonic())
+            (self._leaders_deaths if wanted else self._followers_deaths).append(time.monotonic())
         step = f" {action.amount:+g} s" if action.what is What.STEP_OPERATOR else ""
         self._note(f"{action.what}: {chosen.name}{step}")
 
@@ -334,6 +332,7 @@ class Stage:
                 wanted=objects_of(POOL, workers=self._workers),
                 deaths=self._deaths,
                 leaders_deaths=self._leaders_deaths,
+                followers_deaths=self._followers_deaths,
                 cuts=self._cuts,
                 leaders=sum(operator.leads() for operator in self._operators),
                 waited=self._machine.waited,

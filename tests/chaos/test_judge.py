@@ -123,6 +123,16 @@ def test_a_leader_that_died_before_it_came_to_that_is_no_excuse_for_the_one_afte
     assert handed_over(45, first=15, leaders_deaths=[30.0])
 
 
+def test_a_leader_may_die_before_the_volume_has_what_it_wrote() -> None:
+    assert handed_over(30, first=18, leaders_deaths=[15.0]) == []
+
+
+def test_who_was_to_lead_next_may_die_too() -> None:
+    assert handed_over(45, first=15, leaders_deaths=[16.5], followers_deaths=[21.0]) == []
+    assert handed_over(45, first=15, leaders_deaths=[16.5], followers_deaths=[14.0])
+    assert handed_over(45, first=15, followers_deaths=[16.5, 21.0])
+
+
 def test_a_worker_that_is_killed_while_its_checks_are_handed_over_begins_no_other_handing_over() -> None:
     first, second = hits(until=42), [Hit(at + 0.1, 1) for at, _ in hits(after=18) if not 24 <= at < 26]
     both = {"/a/1": sorted([*first, *second])}
