@@ -24,7 +24,7 @@ from pollwatch.control.preflight import PreflightError
 from pollwatch.control.settings import SYSTEM_NAMESPACE, Embedded, Pooled, Settings
 from pollwatch.plan.addresses import IPNetwork
 from pollwatch.worker.listen import ListenError
-from pollwatch.worker.process import prepare_process
+from pollwatch.worker.process import prepare_process, take_turns
 
 DEFAULT_LISTEN = ":9877"
 
@@ -144,6 +144,8 @@ def command(  # noqa: PLR0913 - click passes each option by name
     )
     if default_pool_owner is not None and default_pool_file is None:
         raise click.UsageError("--default-pool-owner goes with --default-pool-file")
+    most_probes = prepare_process()
+    take_turns()
     if embedded:
         if default_pool_file is not None:
             raise click.UsageError("--default-pool-file is for pools: leave it out, or --embedded")
@@ -151,7 +153,7 @@ def command(  # noqa: PLR0913 - click passes each option by name
             hosts_file=hosts_file,
             allow_egress=allow_egress,
             protected=node_addresses(os.environ),
-            max_in_flight=prepare_process(),
+            max_in_flight=most_probes,
         )
     else:
         for name, given in (("--hosts", hosts_file), ("--allow-egress", allow_egress)):
