@@ -70,6 +70,22 @@ async def test_a_worker_goes_on_with_what_another_one_gets_until_that_one_has_it
         await until(lambda: on.probed(0, 1, 2) == sorted(NAMES), "the others to let go of them")
 
 
+async def test_a_worker_lets_go_of_what_another_one_has_although_that_ones_plan_changes_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "HAND_OVER", 600.0)
+    async with scene(stage, replicas=2) as on, on.running.leading():
+        await on.begin(0, 1)
+        await on.resize(3)
+        await on.until_keyed(2)
+        on.appear(2)
+        await until(lambda: on.probed(2), "the new worker to have Checks")
+        # It has what was moved, and will never have what comes now.
+        on.workers[2].keys = replace(on.workers[2].keys, plan_keys=())
+        on.running.probe(*on.probed(2), period=20.0)
+        await until(lambda: on.probed(0, 1, 2) == sorted(NAMES), "the others to let go of them")
+
+
 async def test_a_worker_lets_go_after_a_while_though_nobody_knows_whether_the_other_one_probes(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

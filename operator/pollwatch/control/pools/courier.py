@@ -115,11 +115,17 @@ class Courier:
 
     def _is_held(self, shard: Shard) -> bool:
         """Whether a worker that runs is to go on with what others were given and do not probe yet."""
-        heirs = [heir for name in shard.heirs if (heir := self._shards.get(name)) is not None]
-        if not self._workers.facts(shard.worker).up or all(map(self._workers.is_live, heirs)):
+        if not self._workers.facts(shard.worker).up or all(
+            self._has_taken_over(heir, revision) for heir, revision in shard.heirs.items()
+        ):
             return False
         now = self._services.clock.monotonic()
         return now - self._held_since.setdefault(shard.worker, now) < HAND_OVER
+
+    def _has_taken_over(self, name: str, revision: int) -> bool:
+        """Whether a worker probes what it was given, though its plan may have changed again since."""
+        heir = self._shards.get(name)
+        return heir is None or 0 < revision <= self._workers.state(name).live_revision <= heir.revision
 
     async def _deliver_one(self, shard: Shard, maker: Maker) -> None:
         shard.stale = False
@@ -135,6 +141,9 @@ class Courier:
             shard.stale = True
             raise
         self._trouble.too_large.pop(shard.worker, None)
+        for loser in self._shards.shards:
+            if loser.heirs.get(shard.worker) == 0:
+                loser.heirs[shard.worker] = outcome.revision
         self._workers.push(shard)
         self._count(shard, outcome)
         if is_first:

@@ -22,8 +22,9 @@ class Shard:
         self.book = PlanBook()
         self.stale = True
         """Whether the plan changed since it was delivered."""
-        self.heirs: set[str] = set()
-        """Workers that were given what this one had: it is to go on until they probe."""
+        self.heirs: dict[str, int] = {}
+        """Workers that were given what this one had, and since which revision of their plans (0: not yet):
+        it is to go on until they probe by that one."""
         self.revision = 0
         """Of the plan that was written, or found written, last; 0: none yet."""
         self.delivered: EncodedPlan | None = None
@@ -144,9 +145,9 @@ class Shards:
         for worker, share in moves.items():
             self._update(self._shards[worker], share)
         for loser, winner in heirs:
-            self._shards[loser].heirs.add(winner)
+            self._shards[loser].heirs[winner] = 0
             # It takes back what it gave: none waits for the other.
-            self._shards[winner].heirs.discard(loser)
+            self._shards[winner].heirs.pop(loser, None)
 
     def told(self) -> None:
         """Take in that workers are being told of the move: it cannot be taken back any more."""
