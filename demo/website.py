@@ -93,7 +93,7 @@ class Site:
         for address in self._answers:
             try:
                 listener = await asyncio.start_server(
-                    functools.partial(self._serve, address),
+                    functools.partial(self._take, address),
                     address,
                     self.port,
                     limit=REQUEST_LIMIT,
@@ -109,6 +109,14 @@ class Site:
 
     async def stop(self) -> None:
         """Close every listener and every connection."""
+        # What a selector has accepted when its server closes is left open (CPython: `Server._attach`):
+        # accept nothing more, and give it the two turns that it needs to come to `_take`.
+        loop = asyncio.get_running_loop()
+        for listener in self._listeners:
+            for listening in listener.sockets:
+                loop.remove_reader(listening.fileno())
+        for _ in range(2):
+            await asyncio.sleep(0)
         for listener in self._listeners:
             listener.close()
         for task in self._open:
@@ -116,12 +124,15 @@ class Site:
         await asyncio.gather(*self._open, return_exceptions=True)
         self._listeners.clear()
 
+    def _take(self, address: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection, and close it even where its task is cancelled before it begins."""
+        task = asyncio.get_running_loop().create_task(self._serve(address, reader, writer))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+        task.add_done_callback(lambda _: writer.close())
+
     async def _serve(self, address: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request and close: probes keep nothing alive."""
-        task = asyncio.current_task()
-        if task is not None:
-            self._open.add(task)
-            task.add_done_callback(self._open.discard)
         try:
             await reader.readuntil(b"\r\n\r\n")
             self.requests[address] += 1
@@ -135,7 +146,7 @@ class Site:
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
             pass  # a TCP check says nothing, and a client may leave at any time
         except asyncio.CancelledError:
-            pass  # the site closes; asyncio's stream server would log a cancelled handler as an error
+            pass  # the site closes
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError, asyncio.CancelledError):

@@ -18,10 +18,11 @@ from pollwatch.plan.states import CheckState, Verdict
 from pollwatch.plan.wire import FeedEnd, FeedHead, end_line, head_line, state_line
 from tests.control.linked import linked
 from tests.control.workers import NAMESPACE
+from tests.support.connections import Handler
 from tests.support.hostile import gzip_bomb, silence, slow_drip
 from tests.support.plan_folders import encode
 from tests.support.plans import make_check
-from tests.support.sites import Handler, serve
+from tests.support.sites import serve
 from tests.support.waiting import until
 
 UP, DOWN = Verdict.UP, Verdict.DOWN

@@ -1,6 +1,7 @@
 """The small world of the demo: its sites fail and recover as they are told."""
 
 import asyncio
+import gc
 import socket
 from pathlib import Path
 
@@ -59,6 +60,20 @@ async def test_a_silent_server_takes_the_request_and_never_answers() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
                 await get(address, ports.immigration)
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_a_site_that_closes_while_a_visitor_comes_leaves_nothing_open(turns: int) -> None:
+    async def close_while_somebody_comes() -> None:
+        ports = free_ports()
+        async with World(ports=ports) as world:
+            with socket.create_connection((world.ferry.addresses[0], ports.ferry)):
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                await world.ferry.stop()
+
+    asyncio.run(close_while_somebody_comes())
+    gc.collect()
 
 
 async def test_a_connection_without_a_request_does_no_harm() -> None:

@@ -12,8 +12,9 @@ from pollwatch.plan.checks import TextRule, TextTest
 from pollwatch.plan.samples import Outcome, Reason, Sample
 from pollwatch.probes.sampling import take_sample
 from tests.support import hostile
+from tests.support.connections import Handler
 from tests.support.probing import http_target, make_network, sample_http
-from tests.support.sites import Handler, running_site, serve
+from tests.support.sites import running_site, serve
 
 TIMEOUT = 2.0
 NEVER_SHOWN = TextRule(test=TextTest.CONTAINS, pattern="Welcome")

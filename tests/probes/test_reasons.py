@@ -17,9 +17,10 @@ from pollwatch.plan.egress import EgressPolicy
 from pollwatch.plan.samples import Outcome, Reason, Sample
 from tests.support import hostile
 from tests.support.certificates import Authority
+from tests.support.connections import Handler
 from tests.support.dns import Zone, running_name_server
 from tests.support.probing import make_network, sample_http, sample_tcp
-from tests.support.sites import SERVER_ERROR, Answer, Handler, running_site, serve
+from tests.support.sites import SERVER_ERROR, Answer, running_site, serve
 
 Scenario = Callable[[Authority], Awaitable[Sample]]
 

@@ -12,6 +12,7 @@ import dns.rdatatype
 import dns.rrset
 
 from pollwatch.probes.resolv_conf import NameServer
+from tests.support.connections import Connections
 
 _TTL = 60
 
@@ -94,9 +95,9 @@ async def running_name_server(zone: Zone, *, host: str = "127.0.0.1") -> AsyncIt
                 answer = zone.answer(await reader.readexactly(length), "tcp")
                 if answer is not None:
                     writer.write(len(answer).to_bytes(2, "big") + answer)
-        writer.close()
 
-    tcp = await asyncio.start_server(over_tcp, host, 0)
+    connections = Connections(over_tcp)
+    tcp = await asyncio.start_server(connections, host, 0)
     port = tcp.sockets[0].getsockname()[1]
     udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
         lambda: _Udp(zone), local_addr=(host, port)
@@ -105,5 +106,4 @@ async def running_name_server(zone: Zone, *, host: str = "127.0.0.1") -> AsyncIt
         yield NameServer(host, port)
     finally:
         udp.close()
-        tcp.close()
-        await tcp.wait_closed()
+        await connections.close(tcp)

@@ -6,7 +6,8 @@ import ssl
 import struct
 import zlib
 
-from tests.support.sites import Handler, read_request
+from tests.support.connections import Handler
+from tests.support.sites import read_request
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 _CHUNK = b"x" * 65536

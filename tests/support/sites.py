@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+from tests.support.connections import Connections, Handler
 
 
 @dataclass
@@ -33,33 +33,20 @@ async def serve(
     handler: Handler, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Server]:
     """Run a handler for each connection; at the end cut every connection and wait for the handlers."""
-    tasks: set[asyncio.Task[None]] = set()
 
-    async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
-        try:
-            # A client that goes away is no fault of the server's.
-            with contextlib.suppress(OSError, EOFError, ssl.SSLError, asyncio.CancelledError):
-                await handler(reader, writer)
-        finally:
-            writer.transport.abort() if writer.is_closing() else writer.close()
-            tasks.discard(task)
+        # A client that goes away is no fault of the server's.
+        with contextlib.suppress(OSError, EOFError, ssl.SSLError):
+            await handler(reader, writer)
 
-    listener = await asyncio.start_server(run, host, port, ssl=tls)
+    connections = Connections(handle)
+    listener = await asyncio.start_server(connections, host, port, ssl=tls)
     server = Server(host, listener.sockets[0].getsockname()[1], tls is not None)
     try:
         yield server
     finally:
-        listener.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        # One turn more, in which the transports let go of their sockets.
-        await asyncio.sleep(0)
-        await listener.wait_closed()
+        await connections.close(listener)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import socket
 
+from tests.support.connections import Connections
+
 
 class Link:
     """Carries TCP connections to a Pod's address on to its process, until it is cut.
@@ -28,22 +30,18 @@ class Link:
         self._whole.set()
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections = Connections(self._carry)
 
     async def open(self) -> None:
         """Begin to listen."""
         self._server = await asyncio.start_server(
-            self._carry, *self._address, family=socket.AF_INET, backlog=256
+            self._connections, *self._address, family=socket.AF_INET, backlog=256
         )
 
     async def close(self) -> None:
         """Cut all connections, and listen no more."""
         if self._server is not None:
-            self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(0)
+            await self._connections.close(self._server)
 
     def cut(self) -> None:
         """Let nothing through from now on."""
@@ -57,10 +55,6 @@ class Link:
                 writer.transport.abort()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("a connection is handled in a task")
-        self._tasks.add(task)
         self._writers.add(writer)
         try:
             with contextlib.suppress(OSError, asyncio.CancelledError):
@@ -76,7 +70,6 @@ class Link:
                     to_writer.transport.abort()
         finally:
             self._writers.discard(writer)
-            self._tasks.discard(task)
             writer.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
