@@ -326,34 +326,37 @@ class Cluster:
             },
         )
 
-    async def pages(
+    def pages(
         self, resource: Resource, namespace: str | None, *, metadata_only: bool = False
     ) -> AsyncIterator[Sequence[dict[str, Any]]]:
         """List all objects of a namespace (or of all), in pages of one consistent snapshot."""
-        query = _of_all(resource)
-        accept = METADATA_LIST if metadata_only else JSON
-        while True:
-            page = await self.request("GET", resource.path(namespace), query=query, accept=accept)
-            # Of custom resources, an empty list of metadata alone is `null`.
-            yield page["items"] or ()
-            query["continue"] = page["metadata"].get("continue", "")
-            if not query["continue"]:
-                return
-            await asyncio.sleep(0)
+        return self._list(_read_page, resource, namespace, accept=METADATA_LIST if metadata_only else JSON)
 
-    async def versions(
-        self, resource: Resource, namespace: str | None
-    ) -> AsyncIterator[Sequence[ObjectVersion]]:
+    def versions(self, resource: Resource, namespace: str | None) -> AsyncIterator[Sequence[ObjectVersion]]:
         """List which objects there are, as `pages` does, for a tenth of the CPU."""
-        query = _of_all(resource)
+        return self._list(read_versions, resource, namespace, accept=METADATA_LIST)
+
+    async def _list(
+        self,
+        read: Callable[[bytes], tuple[Sequence[T], str]],
+        resource: Resource,
+        namespace: str | None,
+        *,
+        accept: str,
+    ) -> AsyncIterator[Sequence[T]]:
+        query = {"limit": str(PAGE)}
+        if resource.field_selector:
+            query["fieldSelector"] = resource.field_selector
+        if resource.label_selector:
+            query["labelSelector"] = resource.label_selector
         while True:
-            page = await self._exchange(
-                read_versions, "GET", resource.path(namespace), query=query, accept=METADATA_LIST
+            page, following = await self._exchange(
+                read, "GET", resource.path(namespace), query=query, accept=accept
             )
-            yield page.versions
-            query["continue"] = page.following
-            if not query["continue"]:
+            yield page
+            if not following:
                 return
+            query["continue"] = following
             await asyncio.sleep(0)
 
     async def patch_status(
@@ -396,14 +399,11 @@ class Cluster:
         return bool(review["status"].get("allowed"))
 
 
-def _of_all(resource: Resource) -> dict[str, str]:
-    """Give the parameters of the first page of a list."""
-    query = {"limit": str(PAGE)}
-    if resource.field_selector:
-        query["fieldSelector"] = resource.field_selector
-    if resource.label_selector:
-        query["labelSelector"] = resource.label_selector
-    return query
+def _read_page(content: bytes) -> tuple[Sequence[dict[str, Any]], str]:
+    """Give what is on a page of a list, and what gives the next one."""
+    page = json.loads(content)
+    # Of custom resources, an empty list of metadata alone is `null`.
+    return page["items"] or (), page["metadata"].get("continue", "")
 
 
 def _refusal(code: int, content: bytes, retry_after: str | None) -> RefusedError:

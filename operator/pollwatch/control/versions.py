@@ -30,14 +30,6 @@ class ObjectVersion(_Read):
         return ObjectName(self.namespace, self.name)
 
 
-class VersionPage(_Read):
-    """One page of a list."""
-
-    versions: Sequence[ObjectVersion]
-    following: str
-    """What gives the next page (`metav1.ListMeta.continue`); empty: this is the last one."""
-
-
 class _Object(_Read):
     metadata: ObjectVersion
 
@@ -52,8 +44,11 @@ class _List(_Read):
     items: list[_Object] | None
 
 
-def read_versions(content: bytes) -> VersionPage:
-    """Read a `metav1.PartialObjectMetadataList`, in JSON.
+def read_versions(content: bytes) -> tuple[Sequence[ObjectVersion], str]:
+    """Read a page of a `metav1.PartialObjectMetadataList`, in JSON.
+
+    Returns:
+        What is on it, and what gives the next page (`metav1.ListMeta.continue`); empty: there is none.
 
     Raises:
         ValueError: It is none.
@@ -62,5 +57,4 @@ def read_versions(content: bytes) -> VersionPage:
         page = _List.model_validate_json(content)
     except ValidationError as error:
         raise ValueError("no list of metadata") from error
-    versions = [item.metadata for item in page.items or ()]
-    return VersionPage.model_construct(versions=versions, following=page.metadata.following)
+    return [item.metadata for item in page.items or ()], page.metadata.following

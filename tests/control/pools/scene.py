@@ -108,6 +108,12 @@ class Scene:
         secrets, pool = self.running.owned[SECRETS], self.stage.pool
         await until(lambda: all(secrets.get(keys_name(pool, shard)) for shard in shards), "keys")
 
+    async def add(self, shard: int) -> None:
+        """Have one more worker, the last one: it runs and is told what it is to probe."""
+        await self.resize(shard + 1)
+        await self.until_keyed(shard)
+        self.appear(shard)
+
     async def resize(self, replicas: int) -> None:
         """Change how many workers there are to be, and wait until the fleet knows."""
         self.stage.change(replicas=replicas)

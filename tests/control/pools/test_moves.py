@@ -57,9 +57,7 @@ async def test_a_worker_keeps_its_checks_though_its_plan_was_lost_while_nobody_l
 async def test_a_worker_goes_on_with_what_another_one_gets_until_that_one_has_it(stage: Stage) -> None:
     async with scene(stage, replicas=2) as on, on.running.leading():
         await on.begin(0, 1)
-        await on.resize(3)
-        await on.until_keyed(2)
-        on.appear(2)
+        await on.add(2)
         keys = on.workers[2].keys
         # It is heard, and takes no plan.
         on.workers[2].keys = replace(keys, plan_keys=())
@@ -76,9 +74,7 @@ async def test_a_worker_lets_go_of_what_another_one_has_although_that_ones_plan_
     monkeypatch.setattr(courier, "HAND_OVER", 600.0)
     async with scene(stage, replicas=2) as on, on.running.leading():
         await on.begin(0, 1)
-        await on.resize(3)
-        await on.until_keyed(2)
-        on.appear(2)
+        await on.add(2)
         await until(lambda: on.probed(2), "the new worker to have Checks")
         # It has what was moved, and will never have what comes now.
         on.workers[2].keys = replace(on.workers[2].keys, plan_keys=())
@@ -93,9 +89,7 @@ async def test_a_worker_lets_go_after_a_while_though_nobody_knows_whether_the_ot
     monkeypatch.setattr(fleet, "TICK", 0.5)
     async with scene(stage, replicas=2) as on, on.running.leading():
         await on.begin(0, 1)
-        await on.resize(3)
-        await on.until_keyed(2)
-        on.appear(2)
+        await on.add(2)
         on.workers[2].keys = replace(on.workers[2].keys, plan_keys=())
         await until(lambda: len(on.probed(0, 1)) < len(NAMES), "the others to let go")
 
@@ -106,9 +100,7 @@ async def test_no_check_is_moved_while_a_worker_that_has_some_cannot_be_told(sta
         keys = on.workers[0].keys
         on.workers[0].keys = replace(keys, feed_tokens=())
         await eventually(lambda: stage.reason("Delivered") == "TokenMismatch", "its feed to be refused")
-        await on.resize(3)
-        await on.until_keyed(2)
-        on.appear(2)
+        await on.add(2)
         await until(lambda: on.workers[2].plans and on.workers[2].app.readers, "the new worker to be heard")
         for _ in range(3):
             on.running.fleet._stir(stage.pool)
@@ -129,9 +121,7 @@ async def test_checks_move_after_a_while_though_a_worker_that_has_some_cannot_be
         await on.begin(0, 1)
         on.workers[0].keys = replace(on.workers[0].keys, feed_tokens=())
         await eventually(lambda: stage.reason("Delivered") == "TokenMismatch", "its feed to be refused")
-        await on.resize(3)
-        await on.until_keyed(2)
-        on.appear(2)
+        await on.add(2)
         await until(lambda: on.probed(2), "the new worker to have Checks")
 
 
