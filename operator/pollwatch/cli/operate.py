@@ -144,7 +144,6 @@ def command(  # noqa: PLR0913 - click passes each option by name
     )
     if default_pool_owner is not None and default_pool_file is None:
         raise click.UsageError("--default-pool-owner goes with --default-pool-file")
-    most_probes = prepare_process()
     take_turns()
     if embedded:
         if default_pool_file is not None:
@@ -153,7 +152,7 @@ def command(  # noqa: PLR0913 - click passes each option by name
             hosts_file=hosts_file,
             allow_egress=allow_egress,
             protected=node_addresses(os.environ),
-            max_in_flight=most_probes,
+            max_in_flight=prepare_process(),
         )
     else:
         for name, given in (("--hosts", hosts_file), ("--allow-egress", allow_egress)):
