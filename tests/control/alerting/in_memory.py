@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from pollwatch.control.alerting.apis import GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS, OWN_KINDS, PROMETHEUS_RULES
@@ -12,6 +12,8 @@ from pollwatch.control.cluster import Cluster, NotLeadingError, RefusedError, Re
 from pollwatch.control.owner import CLUSTER_ROLES
 
 ALL_KINDS = (PROMETHEUS_RULES, GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS, *OWN_KINDS)
+
+T = TypeVar("T")
 
 Refusal = Callable[[str, Resource, str], RefusedError | None]
 """Says no to a method on a kind in a namespace (empty: in all of them)."""
@@ -92,27 +94,31 @@ class InMemoryCluster(Cluster):
         self._may_write = may_write
         return self
 
-    async def request(
+    async def _exchange(
         self,
+        read: Callable[[bytes], T],
         method: str,
         path: str,
         *,
         body: Any = None,
         accept: str = "application/json",
         **_: Any,
-    ) -> Any:
+    ) -> T:
         self.asked.append((method, path))
         if self.delay and method != "GET":
             await asyncio.sleep(self.delay)
         if method != "GET" and not self._may_write():
             raise NotLeadingError("not sent")
+        return read(json.dumps(self._answer(method, path, body, whole="Partial" not in accept)).encode())
+
+    def _answer(self, method: str, path: str, body: Any, *, whole: bool) -> Any:
         for resource in (CLUSTER_ROLES, *ALL_KINDS):
             if path == resource.prefix:
                 return self._discover(resource.prefix)
             below = path.removeprefix(resource.prefix)
             namespace, plural, name = _parts(below)
             if below != path and plural == resource.plural:
-                return self._serve(method, resource, namespace, name, body, whole="Partial" not in accept)
+                return self._serve(method, resource, namespace, name, body, whole=whole)
         raise AssertionError(f"nothing is at {path}")
 
     def _discover(self, prefix: str) -> dict[str, Any]:
