@@ -15,7 +15,7 @@ from pollwatch.plan.blocks import pack
 from pollwatch.plan.checks import Plan
 from pollwatch.plan.clock import SystemClock
 from pollwatch.plan.codec import EncodedPlan, PlanDecoder
-from pollwatch.plan.header import digest_of, header_line
+from pollwatch.plan.header import HeaderWriter
 from pollwatch.plan.reports import PlanFault, PlanReport
 from pollwatch.worker.plan_folder import FolderError, PlanFiles
 from pollwatch.worker.plan_intake import Outcome, PlanIntake
@@ -153,8 +153,8 @@ def of_another_pool(plan: EncodedPlan, revision: int) -> PlanFiles:
 
 
 def of_another_format(plan: EncodedPlan, revision: int) -> PlanFiles:
-    header = replace(plan.content, format=2, revision=revision)
-    return PlanFiles(header_line(replace(header, digest=digest_of(header))), plan.parts, None)
+    header = HeaderWriter(replace(plan.content, format=2))
+    return PlanFiles(header.line(revision), plan.parts, None)
 
 
 def without_a_plan(plan: EncodedPlan, revision: int) -> PlanFiles:
@@ -241,9 +241,8 @@ async def test_checks_that_need_a_newer_worker_are_named_and_the_others_are_prob
     plan = encode(make_check("a"))
     newer = gzip.decompress(B.payload).rstrip().removesuffix(b"}") + b',"expectsMore":1}'
     block = pack([newer], checks=1)
-    header = replace(plan.content, blocks=(*plan.content.blocks, block.entry), revision=1)
-    header = replace(header, digest=digest_of(header))
-    assert await bench.intake.push(header_line(header), plan.payload + block.packed) is Outcome.LIVE
+    header = HeaderWriter(replace(plan.content, blocks=(*plan.content.blocks, block.entry)))
+    assert await bench.intake.push(header.line(1), plan.payload + block.packed) is Outcome.LIVE
     assert bench.live == ["a"]
     assert bench.report.unsupported == ("public-sites/b",)
     assert bench.intake.unsupported == 1

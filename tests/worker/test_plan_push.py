@@ -16,7 +16,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from pollwatch.plan.clock import SystemClock
-from pollwatch.plan.header import MAX_UNPACKED, digest_of, header_line
+from pollwatch.plan.header import MAX_UNPACKED, HeaderWriter
 from pollwatch.plan.reports import PlanFault
 from pollwatch.plan.wire import read_plan_report
 from pollwatch.worker import connection
@@ -258,9 +258,8 @@ async def test_a_bomb_under_a_good_seal_is_not_unpacked(admitted: int) -> None:
         unpacked=admitted,
         checks=1,
     )
-    header = replace(honest, blocks=(block,), revision=1)
-    header = replace(header, digest=digest_of(header))
-    body = PlanBox(KEYS.plan_keys).seal(header_line(header) + b"\n" + bomb)
+    header = HeaderWriter(replace(honest, blocks=(block,))).line(1)
+    body = PlanBox(KEYS.plan_keys).seal(header + b"\n" + bomb)
     async with serving() as (bench, client):
         tracemalloc.start()
         try:

@@ -1,15 +1,16 @@
 """Plans, encoded: the operator's half of the codec."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
+from itertools import compress, count
+from operator import attrgetter, is_not
 from typing import NamedTuple
 
 from pollwatch.plan.blocks import Block, pack, unpack
 from pollwatch.plan.check_codec import write_check, write_texts
 from pollwatch.plan.checks import CheckPlan, Plan
 from pollwatch.plan.errors import PlanTooLargeError
-from pollwatch.plan.header import MAX_PARTS, MAX_REVISION, MAX_UNPACKED, Header, digest_of, header_line
+from pollwatch.plan.header import MAX_PARTS, MAX_REVISION, MAX_UNPACKED, Header, HeaderWriter
 from pollwatch.plan.slots import SLOTS, slot_of
 
 BLOCKS = 64
@@ -34,6 +35,7 @@ class EncodedPlan:
     """The payload, cut into what a Secret holds."""
     content: Header
     """The header, without a revision yet."""
+    writer: HeaderWriter = field(repr=False, compare=False)
 
     @property
     def size(self) -> int:
@@ -47,7 +49,7 @@ class EncodedPlan:
 
     def header(self, revision: int) -> bytes:
         """Write the header, without line end."""
-        return header_line(replace(self.content, revision=revision))
+        return self.writer.line(revision)
 
 
 class _Encoded(NamedTuple):
@@ -102,14 +104,15 @@ class PlanEncoder:
             blocks=tuple(block.entry for block in payload),
             egress=plan.egress,
         )
-        header = replace(header, digest=digest_of(header))
+        writer = HeaderWriter(header)
         encoded = EncodedPlan(
             pool=self._pool,
             worker=self._worker,
-            digest=header.digest,
+            digest=writer.digest,
             checks=header.checks,
             parts=parts,
-            content=header,
+            content=replace(header, digest=writer.digest),
+            writer=writer,
         )
         self._judge(encoded)
         self._last = plan, encoded
@@ -171,12 +174,16 @@ def _difference(
 ) -> tuple[list[CheckPlan], list[CheckPlan]]:
     """Give the objects that are in one alone; both are sorted alike, so that most are at the same end."""
     shorter = min(len(before), len(after))
-    start = next((at for at in range(shorter) if before[at] is not after[at]), shorter)
-    rest = shorter - start
-    end = next((at for at in range(1, rest + 1) if before[-at] is not after[-at]), rest + 1) - 1
+    start = _first(map(is_not, before, after), shorter)
+    end = _first(map(is_not, reversed(before), reversed(after)), shorter - start)
     old, new = before[start : len(before) - end], after[start : len(after) - end]
     olds, news = set(map(id, old)), set(map(id, new))
     return [one for one in old if id(one) not in news], [one for one in new if id(one) not in olds]
+
+
+def _first(flags: Iterable[bool], most: int) -> int:
+    """Give the number of the first flag that is set; `most`, if it comes to that."""
+    return min(next(compress(count(), flags), most), most)
 
 
 def _encoded(checks: list[CheckPlan], known: _Encoded | None) -> _Encoded:

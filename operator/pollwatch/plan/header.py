@@ -68,14 +68,19 @@ class Header:
 _CODEC = record_codec(Header)
 
 
-def digest_of(header: Header) -> str:
-    """Give the digest that a header must have."""
-    return _digest(_document(header))
+class HeaderWriter:
+    """Writes a header again and again, of one revision after the other."""
 
+    def __init__(self, header: Header) -> None:
+        """Take one; its digest and its revision do not count."""
+        # The format is told though it is the default: it is what says how to read the rest.
+        document = {"format": header.format, **_CODEC.write(header)}
+        self.digest = _digest(document)
+        self._document = {**document, "digest": self.digest}
 
-def header_line(header: Header) -> bytes:
-    """Write a header, without line end."""
-    return write_json(_document(header))
+    def line(self, revision: int) -> bytes:
+        """Write it, without line end."""
+        return write_json({**self._document, "revision": revision})
 
 
 def read_header(line: bytes) -> Header:
@@ -136,11 +141,6 @@ def _judge(header: Header) -> None:
         raise PlanError(PlanFault.CORRUPT, "plan.json has a length below zero")
     if sum(block.unpacked for block in header.blocks) > MAX_UNPACKED:
         raise PlanError(PlanFault.CORRUPT, f"the plan is longer than {MAX_UNPACKED} bytes when unpacked")
-
-
-def _document(header: Header) -> dict[str, Any]:
-    # The format is told though it is the default: it is what says how to read the rest.
-    return {"format": header.format, **_CODEC.write(header)}
 
 
 def _digest(document: Mapping[str, Any]) -> str:

@@ -98,7 +98,7 @@ class Roster:
 
     def _choose(self, wanted: list[str]) -> tuple[str, ...]:
         before = self._shards.members
-        facts = {name: self._workers.facts(name) for name in (*wanted, *before)}
+        facts = {name: self._workers.facts(name) for name in {*wanted, *before}}
         chosen = tuple(sorted(choose_members(wanted, before, facts)))
         now = self._services.clock.monotonic()
         if chosen != self._unfit or chosen == before:

@@ -89,15 +89,15 @@ class Workers:
         """Note since when workers do not run, and since when plans are not live."""
         now = self._services.clock.monotonic()
         for worker in self._workers.values():
-            pod = self.pod(worker.shard)
+            pod, link = self.pod(worker.shard), worker.link.state
             ready = pod is not None and pod.ready
             worker.unready_since = None if ready else (worker.unready_since or now)
             stopped = pod is None or not pod.may_run
             worker.stopped_since = (worker.stopped_since or now) if stopped else None
-            lost = pod is not None and pod.node_lost and not worker.link.state.in_reach
+            lost = pod is not None and pod.node_lost and not link.in_reach
             worker.lost_since = (worker.lost_since or now) if lost else None
             shard = worker.shard
-            if 0 < shard.revision < worker.link.state.live_revision <= MOST_BELIEVED and not shard.stale:
+            if 0 < shard.revision < link.live_revision <= MOST_BELIEVED and not shard.stale:
                 # It takes nothing that is older: the Secrets were restored, say.
                 shard.stale = worker.claims.try_take()
             worker.pending_since = None if self.is_live(shard) else (worker.pending_since or now)
@@ -111,14 +111,13 @@ class Workers:
         worker = self._workers.get(name)
         if worker is None:
             return WorkerFacts(up=False)
-        pod, now = self.pod(worker.shard), self._services.clock
-        heard_at = worker.link.state.heard_at
-        heard = heard_at is not None and now.time() - heard_at < HEARD_WITHIN
+        pod, link, now = self.pod(worker.shard), worker.link.state, self._services.clock
+        heard = link.heard_at is not None and now.time() - link.heard_at < HEARD_WITHIN
         stopped, lost = worker.stopped_since, worker.lost_since
         runs = stopped is None and lost is None
         return WorkerFacts(
             up=runs and (heard or (pod is not None and pod.ready)),
-            in_reach=worker.link.state.in_reach,
+            in_reach=link.in_reach,
             stopped_for=0.0 if stopped is None else now.monotonic() - stopped,
             lost_for=0.0 if lost is None else now.monotonic() - lost,
         )
