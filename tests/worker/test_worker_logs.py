@@ -1,11 +1,18 @@
 """What a worker logs, and that it waits for nobody who reads it."""
 
 import json
+import logging
 import os
 import pty
+import queue
 import subprocess
 import sys
 from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pollwatch.worker.logs import Backlog
 
 FLOOD = 20_000
 """Lines; many more than a pipe holds, and than may wait."""
@@ -96,3 +103,28 @@ with logs_to(sys.stderr):
     assert kept == sorted(set(kept))
     assert dropped == FLOOD - len(kept) > 0
     assert entries[-1]["event"] == "later" or entries[-2]["event"] == "later"
+
+
+@given(reads=st.lists(st.integers(0, 3), max_size=20))
+def test_every_line_is_there_or_counted_however_the_reader_dawdles(reads: list[int]) -> None:
+    lines: queue.Queue[logging.LogRecord] = queue.Queue(2)
+    backlog, seen, told = Backlog(lines), [], 0
+
+    def read(most: int) -> None:
+        nonlocal told
+        for _ in range(min(most, lines.qsize())):
+            line = vars(lines.get())
+            if "lines" in line:
+                told += line["lines"]
+            else:
+                seen.append(line["msg"])
+            # What was dropped before a line is told before it.
+            assert "lines" in line or told + len(seen) == int(line["msg"]) + 1
+
+    for number, most in enumerate(reads):
+        backlog.handle(logging.makeLogRecord({"msg": str(number)}))
+        read(most)
+    read(2)
+    backlog.tell_dropped()
+    read(2)
+    assert told + len(seen) == len(reads)

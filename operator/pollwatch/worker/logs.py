@@ -44,6 +44,7 @@ def logs_to(stream: TextIO) -> Iterator[None]:
         yield
     finally:
         lines.join()
+        handler.tell_dropped()
         writer.stop()
 
 
@@ -56,14 +57,26 @@ class Backlog(QueueHandler):
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Add a line, or count it if there is no room."""
+        if not (self.tell_dropped() and self._put(record)):
+            self._dropped += 1
+
+    def tell_dropped(self) -> bool:
+        """Add a line that says how many are missing before it; return whether none is untold."""
+        if self._dropped:
+            level = logging.WARNING
+            told = {"name": __name__, "levelno": level, "levelname": logging.getLevelName(level)}
+            told |= {"msg": "log lines were dropped", "lines": self._dropped}
+            if not self._put(self.prepare(logging.makeLogRecord(told))):
+                return False
+            self._dropped = 0
+        return True
+
+    def _put(self, record: logging.LogRecord) -> bool:
         try:
             self.queue.put_nowait(record)
         except queue.Full:
-            self._dropped += 1
-            return
-        if self._dropped:
-            dropped, self._dropped = self._dropped, 0
-            logging.getLogger(__name__).warning("log lines were dropped", extra={"lines": dropped})
+            return False
+        return True
 
 
 class _Json(logging.Formatter):
