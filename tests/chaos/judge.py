@@ -225,7 +225,7 @@ def _events(evidence: Evidence) -> Iterator[str]:
         lost = _lost(subject.turns, told)
         if lost is None:
             yield f"{subject.name}: Events tell {told}, and {happened} is what happened"
-        elif not all(_is_excused(turn, evidence) for turn in lost):
+        elif not _are_excused(lost, subject.turns, evidence):
             yield f"{subject.name}: Events tell {told} of {happened}"
         elif (told or ["Up"])[-1] != subject.verdict:
             yield f"{subject.name} is {subject.verdict} in the end, and the last Event is {told[-1:]}"
@@ -240,6 +240,16 @@ def _lost(turns: Sequence[Turn], told: Sequence[str]) -> list[Turn] | None:
         else:
             lost.append(turn)
     return None if following else lost
+
+
+def _are_excused(lost: Sequence[Turn], turns: Sequence[Turn], evidence: Evidence) -> bool:
+    """Whether nobody could tell what was not told.
+
+    Where nobody knows that it was Down, nobody tells that it is Up again.
+    """
+    excused = [turn for turn in lost if _is_excused(turn, evidence)]
+    ends = [end for turn, end in pairwise(turns) if turn in excused]
+    return all(turn in excused or turn in ends for turn in lost)
 
 
 def _is_excused(turn: Turn, evidence: Evidence) -> bool:

@@ -172,6 +172,15 @@ def test_a_turn_that_only_a_dead_worker_knew_of_is_excused_but_not_a_last_word_t
     assert flipped(events={"u": ["Up", "Up"]}, deaths=[Death(20.0, 0), Death(31.0, 0)])
 
 
+def test_an_end_of_what_nobody_could_know_of_is_no_news() -> None:
+    killed = [Death(20.0, 0)]
+    assert flipped(deaths=killed) == []
+    assert flipped(deaths=killed, events={"u": ["Down"]}), "and of what was told, it is"
+    subject = Subject(name="a", fails=True, turns=[Turn(10.0, "Down"), Turn(30.0, "Up"), Turn(36.0, "Down")])
+    down = {"a": {**CHECK, "status": {**CHECK["status"], "verdict": "Down"}}}
+    assert violations(evidence(subjects=[subject], checks=down, deaths=killed)), "the last one is new"
+
+
 def test_a_turn_is_excused_where_one_thing_after_the_other_kept_all_from_reading_it() -> None:
     killed = [Death(60.0, 0)]
     assert flipped(deaths=killed), "somebody could have read that it was Down"
