@@ -56,12 +56,12 @@ STATE = CheckState(
 )
 
 
-def turn(before: Verdict, after: Verdict, *, judged_before: bool = True) -> VerdictTurn:
-    return VerdictTurn(before, after, SINCE, "east", replace(STATE, verdict=after), judged_before)
+def turn(told: Verdict | None, after: Verdict) -> VerdictTurn:
+    return VerdictTurn(told or UNKNOWN, after, SINCE, "east", replace(STATE, verdict=after), told)
 
 
-def told(before: Verdict, after: Verdict, *, judged_before: bool = True) -> tuple[str, bool] | None:
-    said = turn_news(KEY, "u", turn(before, after, judged_before=judged_before), locations=1)
+def told(before: Verdict | None, after: Verdict) -> tuple[str, bool] | None:
+    said = turn_news(KEY, "u", turn(before, after), locations=1)
     return (said.reason, said.warning) if said is not None else None
 
 
@@ -70,7 +70,7 @@ def written(admission: Admission = ACCEPTED, held: CheckStatus | None = None) ->
 
 
 def test_a_check_that_is_up_from_the_start_is_no_news() -> None:
-    assert told(UNKNOWN, UP, judged_before=False) is None
+    assert told(None, UP) is None
 
 
 def test_worse_is_a_warning_and_better_is_not() -> None:
@@ -81,7 +81,7 @@ def test_worse_is_a_warning_and_better_is_not() -> None:
 
 
 def test_a_check_that_is_down_from_the_start_is_news() -> None:
-    assert told(UNKNOWN, DOWN, judged_before=False) == ("Down", True)
+    assert told(None, DOWN) == ("Down", True)
 
 
 def test_a_prober_that_cannot_see_is_told_and_so_is_the_end_of_it() -> None:
@@ -111,10 +111,10 @@ def test_another_reason_not_to_be_accepted_is_told_under_another_name() -> None:
 
 
 def test_a_verdict_that_was_given_up_is_told() -> None:
-    said = standing_news(KEY, "u", replace(written(), previous=UP))
+    said = standing_news(KEY, "u", written(), told=UP)
     assert said is not None
     assert (said.reason, said.warning) == ("Unknown", True)
-    assert standing_news(KEY, "u", replace(written(REJECTED), previous=UP)) is None
+    assert standing_news(KEY, "u", written(REJECTED), told=UP) is None
 
 
 def test_the_note_says_how_many_where_and_why() -> None:

@@ -9,7 +9,8 @@ from pollwatch.api.conditions import AcceptedReason, ReadyReason
 from pollwatch.control.conditions import rfc3339_micro
 from pollwatch.control.data_plane import Found
 from pollwatch.control.report import FIRST_VERDICT, SETTLE, SUSPENSE
-from pollwatch.control.status import Admission
+from pollwatch.control.status import Admission, Standing
+from pollwatch.plan.states import Verdict
 from tests.control.documents import ACCEPTED, REJECTED
 from tests.control.reporting import (
     DEGRADED,
@@ -159,14 +160,14 @@ async def test_a_check_keeps_verdict_and_time_while_its_pool_comes_up_and_finds_
     operator.pass_time(3 * EXPECTED)
     operator.decide(IDLE, anew=False)
     operator.pass_time(3 * EXPECTED)
-    assert operator.status.standing[:2] == (UP, rfc3339_micro(now))
+    assert operator.status.standing == Standing(UP, rfc3339_micro(now))
     assert operator.status.conditions[1].reason == "PoolNotReady"
     operator.starting = frozenset()
     operator.decide(anew=False)
     operator.pass_time(EXPECTED - 1)
     await operator.find(one(UP, kubernetes.clock.time()))
     operator.pass_time(EXPECTED)
-    assert operator.status.standing[:2] == (UP, rfc3339_micro(now))
+    assert operator.status.standing == Standing(UP, rfc3339_micro(now))
     assert kubernetes.told == []
 
 
@@ -176,7 +177,7 @@ async def test_what_a_pool_that_has_come_up_finds_otherwise_is_one_turn(kubernet
     operator.pass_time(3 * EXPECTED)
     found_at = kubernetes.clock.time()
     await operator.find(one(DOWN, found_at))
-    assert operator.status.standing[:2] == (DOWN, rfc3339_micro(found_at))
+    assert operator.status.standing == Standing(DOWN, rfc3339_micro(found_at))
     assert kubernetes.told == ["Down"]
 
 
@@ -249,6 +250,64 @@ async def test_a_check_that_was_suspended_for_long_starts_from_nothing(kubernete
     assert operator.status.verdict is UNKNOWN
 
 
+async def lose_its_pool(operator: Operator) -> None:
+    """Have nobody probe the Check for a while; that is told of the pool, not of each of its Checks."""
+    operator.decide(IDLE, anew=False)
+    await operator.find(one(UNKNOWN, operator.clock.time()))
+    operator.pass_time(EXPECTED + 1)
+    assert operator.status.verdict is UNKNOWN
+    operator.decide()
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["the same operator", "another one"])
+async def test_a_check_that_was_down_and_is_up_after_nobody_knew_does_not_come_back_silently(
+    kubernetes: Kubernetes,
+    restarted: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    operator = Operator(kubernetes)
+    began = kubernetes.clock.time()
+    await operator.find(one(DOWN, began))
+    await lose_its_pool(operator)
+    assert kubernetes.told == ["Down"]
+    if restarted:
+        operator = Operator(kubernetes)
+    await operator.find(one(UP, kubernetes.clock.time()))
+    assert kubernetes.told == ["Down", "Up"]
+    assert [event.note[:13] for event in kubernetes.events.values()][1] == "Up (was Down)"
+    assert operator.status.previous is DOWN
+    assert operator.status.previous_since == rfc3339_micro(began)
+    # Also where that was lost with its leader.
+    kubernetes.events.clear()
+    await Operator(kubernetes).find(one(UP, kubernetes.clock.time()))
+    assert kubernetes.told == ["Up"]
+
+
+@pytest.mark.parametrize("verdict", [DOWN, UP])
+async def test_a_check_that_is_as_it_was_before_nobody_knew_is_no_news(
+    kubernetes: Kubernetes, verdict: Verdict
+) -> None:
+    operator = Operator(kubernetes)
+    await operator.find(one(verdict, kubernetes.clock.time()))
+    before = kubernetes.told
+    await lose_its_pool(operator)
+    await operator.find(one(verdict, kubernetes.clock.time()))
+    assert operator.status.verdict is verdict
+    await Operator(kubernetes).find(one(verdict, kubernetes.clock.time()))
+    assert kubernetes.told == before
+
+
+@pytest.mark.parametrize("verdict", [DOWN, UP])
+async def test_of_whom_it_was_told_that_nobody_knows_it_is_told_that_it_is_known_again(
+    kubernetes: Kubernetes, verdict: Verdict
+) -> None:
+    operator = Operator(kubernetes)
+    await operator.find(one(DOWN, kubernetes.clock.time()))
+    await operator.find(one(UNKNOWN, kubernetes.clock.time()))
+    operator.pass_time(EXPECTED + 1)
+    await operator.find(one(verdict, kubernetes.clock.time()))
+    assert kubernetes.told == ["Down", "Unknown", verdict.value]
+
+
 async def test_a_check_whose_pool_is_gone_keeps_its_verdict(kubernetes: Kubernetes) -> None:
     operator = Operator(kubernetes)
     await operator.find(one(DOWN, kubernetes.clock.time()))
@@ -307,7 +366,7 @@ async def test_pools_that_find_what_one_found_before_keep_the_time_of_that(kuber
     await Operator(kubernetes).find(one(DOWN, now))
     operator = Operator(kubernetes, pools=("east", "west"), quorum=2)
     await operator.find(one(DOWN, now + 60), one(DOWN, now + 60, pool="west"))
-    assert operator.status.standing[:2] == (DOWN, rfc3339_micro(now))
+    assert operator.status.standing == Standing(DOWN, rfc3339_micro(now))
     assert kubernetes.told == ["Down"]
 
 

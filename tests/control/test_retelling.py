@@ -97,6 +97,45 @@ async def test_a_turn_that_two_workers_saw_while_the_check_moved_is_told_once(
     assert kubernetes.told == ["Down"]
 
 
+@pytest.mark.parametrize("earlier", [1.0, -1.0], ids=["before the one that told it", "after it"])
+async def test_an_outage_that_two_workers_saw_has_one_event_also_after_its_end(
+    kubernetes: Kubernetes, earlier: float
+) -> None:
+    operator, begin = Operator(kubernetes), kubernetes.clock.time()
+    await operator.find(one(UP, begin))
+    await operator.find(one(DOWN, begin + 5, previous=UP))
+    await operator.find(one(UP, begin + 20, previous=DOWN))
+    # The worker that has the Check now had it before that, too.
+    other = [
+        state(UP, begin + 3),
+        state(DOWN, begin + 5 - earlier, previous=UP),
+        state(UP, begin + 21, previous=DOWN),
+    ]
+    await Operator(kubernetes).find(*page(*other))
+    assert kubernetes.told == ["Down", "Up"]
+    # What was lost with its leader is told by what the other saw.
+    told = dict(kubernetes.events)
+    kubernetes.events.clear()
+    await Operator(kubernetes).find(*page(*other))
+    assert kubernetes.events.keys() == told.keys()
+
+
+async def test_an_outage_before_the_last_one_is_one_of_its_own(kubernetes: Kubernetes) -> None:
+    operator, begin = Operator(kubernetes), kubernetes.clock.time()
+    seen = [state(UP, begin)]
+    for minute in (1, 5):
+        seen.append(state(DOWN, begin + 60 * minute, previous=UP))
+        seen.append(state(UP, begin + 60 * minute + 5, previous=DOWN))
+    await operator.find(*page(*seen))
+    told = dict(kubernetes.events)
+    assert len(told) == 4
+    kubernetes.events.clear()
+    kubernetes.clock.advance(310)
+    await Operator(kubernetes).find(*page(*seen))
+    assert kubernetes.events.keys() <= told.keys()
+    assert kubernetes.told.count("Down") == 2
+
+
 async def test_what_was_told_before_the_clock_of_a_worker_was_set_back_is_not_told_again(
     kubernetes: Kubernetes,
 ) -> None:
@@ -355,6 +394,34 @@ async def test_an_event_that_was_lost_is_told_by_the_next_leader_although_the_ch
     await Operator(kubernetes).find(one(DOWN, begin + 9))
     (told,) = kubernetes.events.values()
     assert (told.name, told.note) == (lost.name, lost.note)
+
+
+@pytest.mark.parametrize("after", [10.0, RECENT + 60.0], ids=["soon", "later"])
+async def test_a_lost_event_is_told_although_the_worker_was_started_anew_and_its_clock_is_hours_behind(
+    kubernetes: Kubernetes, after: float
+) -> None:
+    then = kubernetes.clock.time() - 7200
+    await Operator(kubernetes).find(one(UP, then))
+    await Operator(kubernetes).find(one(DOWN, then + 5, previous=UP))
+    (lost,) = kubernetes.events
+    kubernetes.events.clear()
+    kubernetes.clock.advance(after)
+    operator = Operator(kubernetes)
+    await operator.find(*page(state(DOWN, then + after + 3), recent=True, worker="east-0", behind=7200.0))
+    operator.pass_time(WORD + 1)
+    # What is old by every clock stays as it is.
+    assert list(kubernetes.events) == ([lost] if after < RECENT else [])
+
+
+async def test_what_is_old_by_the_clock_of_its_worker_is_not_told_again(kubernetes: Kubernetes) -> None:
+    then = kubernetes.clock.time()
+    await Operator(kubernetes).find(one(UP, then), one(DOWN, then + 5, previous=UP))
+    kubernetes.events.clear()
+    kubernetes.clock.advance(7200)
+    operator = Operator(kubernetes)
+    await operator.find(*page(state(DOWN, then + 7200), recent=True, worker="east-0"))
+    operator.pass_time(WORD + 1)
+    assert kubernetes.told == []
 
 
 async def test_a_turn_has_one_event_although_its_leader_died_before_the_status_and_the_check_moved(

@@ -89,7 +89,9 @@ class CheckStatus(Model):
     last_transition_time: Timestamp | None = None
     """When `verdict` last changed."""
     previous_verdict: Verdict | None = None
-    """What `verdict` was before that."""
+    """What `verdict` was before that, as far as it was known: `Unknown` only if it never was."""
+    previous_transition_time: Timestamp | None = None
+    """When `previousVerdict` began."""
     targets: TargetCounts | None = None
     """How many targets there are, and how many are well."""
     reason: Annotated[str, Field(max_length=64)] | None = None

@@ -104,57 +104,61 @@ def alerts_news(key: CheckKey, uid: str, before: CheckStatus | None, after: Chec
 def turn_news(key: CheckKey, uid: str, turn: VerdictTurn, *, locations: int) -> News | None:
     """Say that the verdict took a turn. That a new Check is found Up is no news.
 
+    Neither is that one is found as it was when its pool, or its spec, left it without a verdict; that it
+    is not as it was then is news.
+
     Args:
         key: the Check.
         uid: its identity.
         turn: what happened.
         locations: in how many pools it is probed.
     """
-    if (turn.before, turn.after) == (Verdict.UNKNOWN, Verdict.UP) and not turn.judged_before:
+    if turn.after is turn.told or (turn.told is None and turn.after is Verdict.UP):
         return None
     place = f"{turn.pool} found {turn.state.verdict}, " if locations > 1 else ""
     return _verdict_news(
-        key, uid, turn.before, turn.after, since=turn.since, found=f"{place}{_found_by(turn.state)}"
+        key, uid, turn.told, turn.after, since=turn.since, found=f"{place}{_found_by(turn.state)}"
     )
 
 
-def known_news(state: CheckState) -> News | None:
+def known_news(state: CheckState, *, since: str = "") -> News | None:
     """Say again what was told, maybe, by the leader before this one; the API server knows.
 
     Args:
         state: of a Check with one pool.
+        since: when the turn was that may have been told, RFC 3339; empty: when the state began.
     """
     # What a worker found first may have been no turn: the Check was the same before it started.
     if Verdict.UNKNOWN in (state.previous, state.verdict) or state.previous is state.verdict:
         return None
-    since = rfc3339_micro(state.since)
+    since = since or rfc3339_micro(state.since)
     return _verdict_news(
         state.key, state.uid, state.previous, state.verdict, since=since, found=_found_by(state)
     )
 
 
-def standing_news(key: CheckKey, uid: str, status: CheckStatus) -> News | None:
+def standing_news(key: CheckKey, uid: str, status: CheckStatus, *, told: Verdict | None) -> News | None:
     """Say what a status says: of a turn that no pool told (one was given up, say), or told some leader.
 
     Args:
         key: the Check.
         uid: its identity.
         status: the one that was written, or is held.
+        told: the verdict that people knew of before; `None`: there was none yet.
     """
     ready = find_condition(status.conditions, ConditionType.READY)
-    if ready is None or ready.reason not in PROBED or status.previous is status.verdict:
+    if ready is None or ready.reason not in PROBED or status.verdict is told:
         return None
-    if (status.previous, status.verdict) == (Verdict.UNKNOWN, Verdict.UP):
+    if told is None and status.verdict in (Verdict.UNKNOWN, Verdict.UP):
         return None
     found = _found(status.up, status.total, status.reason, status.address, status.message)
-    return _verdict_news(
-        key, uid, status.previous, status.verdict, since=status.last_transition_time, found=found
-    )
+    return _verdict_news(key, uid, told, status.verdict, since=status.last_transition_time, found=found)
 
 
 def _verdict_news(
-    key: CheckKey, uid: str, before: Verdict, after: Verdict, *, since: str, found: str
+    key: CheckKey, uid: str, before: Verdict | None, after: Verdict, *, since: str, found: str
 ) -> News:
+    before = before or Verdict.UNKNOWN
     return News(
         key=key,
         uid=uid,

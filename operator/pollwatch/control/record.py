@@ -26,13 +26,13 @@ class VerdictTurn(NamedTuple):
     pool: str
     state: CheckState
     """What the pool said that made it so."""
-    judged_before: bool
-    """Whether samples stood behind `before`."""
+    told: Verdict | None
+    """The verdict that people knew of until then; `None`: there was none yet."""
 
     @property
     def standing(self) -> Standing:
         """The verdict that it led to."""
-        return Standing(self.after, self.since, self.before)
+        return Standing(self.after, self.since)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,8 +47,8 @@ class Record:
     uid: str
     standing: Standing
     """The verdict over all pools after the last turn."""
-    judged: bool
-    """Whether samples stand behind that verdict."""
+    told: Verdict | None
+    """The verdict that people know of; `None`: there has been none yet."""
     basis: Standing | None
     """What Kubernetes held when this was begun, or was last known to hold."""
     states: dict[str, CheckState] = field(default_factory=dict)
@@ -70,15 +70,16 @@ class Record:
         unknown = Standing(Verdict.UNKNOWN, "")
         if held is None:
             known = dict.fromkeys(pools, unknown)
-            return cls(uid=uid, standing=unknown, judged=False, basis=None, _told=known, _known=dict(known))
+            return cls(uid=uid, standing=unknown, told=None, basis=None, _told=known, _known=dict(known))
         standing = held.standing
         if len(pools) == 1:
             known = dict.fromkeys(pools, standing)
         else:
             seen = {one.pool: Standing(one.verdict, one.since) for one in held.locations}
             known = {pool: seen.get(pool, unknown) for pool in pools}
-        judged = held.verdict is not Verdict.UNKNOWN or bool(held.reason)
-        return cls(uid=uid, standing=standing, judged=judged, basis=standing, _told=known, _known=dict(known))
+        return cls(
+            uid=uid, standing=standing, told=held.told, basis=standing, _told=known, _known=dict(known)
+        )
 
     def confirm(self, standing: Standing) -> None:
         """Take in what Kubernetes holds now: it comes of what was found here."""
@@ -158,7 +159,7 @@ class Record:
 
     def _following(self, pool: str, told: Sequence[Found]) -> int:
         """Give the place after the turn that is known last; 0: it is not among them."""
-        verdict, since, _ = self._known[pool]
+        verdict, since = self._known[pool].verdict, self._known[pool].since
         for place in range(len(told), 0, -1):
             state = told[place - 1].state
             if state.verdict is verdict and rfc3339_micro(state.since) == since:
@@ -180,22 +181,23 @@ class Record:
         found = combine_locations([known.verdict for known in self._known.values()], quorum=quorum)
         if not known_before and found is self.standing.verdict:
             # Pools that are all new to the Check: together they find what stands already.
-            self.judged = self.judged or bool(waiting)
+            if waiting:
+                self.told = self.told or found
             return
         for change in changes(held, states, quorum=quorum):
             state = states[change.turn]
             since = rfc3339_micro(state.since)
-            before, judged = self.standing.verdict, self.judged
+            before, told = self.standing.verdict, self.told
             # What Kubernetes held of the whole may differ from what its pools added up to.
             if before is change.after:
-                self.judged = True
+                self.told = told or before
                 continue
-            self.stand(Standing(change.after, since, before), judged=True)
-            yield VerdictTurn(before, change.after, since, change.turn.pool, state, judged)
+            self.stand(self.standing.followed_by(change.after, since), told=change.after)
+            yield VerdictTurn(before, change.after, since, change.turn.pool, state, told)
 
-    def stand(self, standing: Standing, *, judged: bool) -> None:
-        """Take in the verdict over all pools."""
-        self.standing, self.judged = standing, judged
+    def stand(self, standing: Standing, *, told: Verdict | None) -> None:
+        """Take in the verdict over all pools, and what people know of it."""
+        self.standing, self.told = standing, told
 
 
 def _began(told: Sequence[Found]) -> dict[str, int]:

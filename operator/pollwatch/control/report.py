@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import structlog
 
 from pollwatch.control.alerting.outcomes import NO_ALERTS, Alerts, Silence
+from pollwatch.control.conditions import unix_seconds
 from pollwatch.control.data_plane import DataPlane, Found
 from pollwatch.control.decision import Decision
 from pollwatch.control.locations import Location
@@ -216,10 +217,12 @@ class Reporter:
             self._untold.shown(key, write.after.standing)
             return
         self._untold.overtake(key)
+        held = write.before.told if write.before is not None else None
+        known = held if before is Verdict.UNKNOWN else before
         if record is not None and record.standing == write.standing:
-            record.stand(write.after.standing, judged=bool(write.after.reason))
+            record.stand(write.after.standing, told=write.after.told)
         self._log_turn(key, before, write.after.verdict)
-        told = standing_news(key, write.uid, write.after)
+        told = standing_news(key, write.uid, write.after, told=known)
         if told is not None:
             self._tell_after(told)
 
@@ -300,7 +303,7 @@ class Reporter:
             self._retell(known_already, record, decided)
         if found.history:
             return
-        self._restatements.tell(key)
+        self._restatements.hear(key, time=self._clock.time() - found.behind)
         self._patience.end(key, pool)
         if key not in self._settling or record.states.keys() >= set(decided.pools):
             self._settle(key)
@@ -360,9 +363,10 @@ class Reporter:
         held = self._store.checks.get(key)
         if held is None or held.status is None or held.uid != uid:
             return
-        told = restated(key, uid, held.status, now=self._clock.time())
+        now, since = self._clock.time(), unix_seconds(held.status.last_transition_time)
+        told = restated(key, uid, held.status, now=now)
         if told is not None:
-            self._restatements.add(told, now=self._clock.monotonic())
+            self._restatements.add(told, since=since, time=now, now=self._clock.monotonic())
 
     def _tell_after(self, said: News) -> None:
         """Tell what is new, after what was."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from pollwatch.api.conditions import AcceptedReason, AlertsReason, ConditionStatus, ConditionType, ReadyReason
 from pollwatch.control.alerting.outcomes import Outcome, Silence
@@ -35,7 +35,9 @@ class CheckStatus:
     last_transition_time: str
     """When `verdict` began, RFC 3339."""
     previous: Verdict = field(default=Verdict.UNKNOWN, compare=False)
-    """The verdict before that; no status is written for its sake: an older CRD does not keep it."""
+    """The one before that was known; no status is written for its sake: an older CRD does not keep it."""
+    previous_since: str = field(default="", compare=False)
+    """When `previous` began, RFC 3339; empty: not known. An older CRD does not keep that either."""
     total: int = 0
     up: int = 0
     address: str = ""
@@ -50,7 +52,20 @@ class CheckStatus:
     @property
     def standing(self) -> "Standing":
         """The verdict, and when it began."""
-        return Standing(self.verdict, self.last_transition_time, self.previous)
+        return Standing(self.verdict, self.last_transition_time, self.previous, self.previous_since)
+
+    @property
+    def told(self) -> Verdict | None:
+        """The verdict that people know of; `None`: there has been none yet.
+
+        That the pool or the spec leaves a Check without one is told of those, and not of its verdict.
+        """
+        if self.verdict is not Verdict.UNKNOWN or self.reason:
+            return self.verdict
+        if self.previous is Verdict.UNKNOWN:
+            return None
+        ready = find_condition(self.conditions, ConditionType.READY)
+        return Verdict.UNKNOWN if ready is not None and ready.reason in PROBED else self.previous
 
     def document(self) -> dict[str, Any]:
         """Return the status as a JSON merge patch (RFC 7396) puts it in place: `null` removes."""
@@ -60,6 +75,7 @@ class CheckStatus:
             "verdict": self.verdict.value,
             "lastTransitionTime": self.last_transition_time,
             "previousVerdict": self.previous.value,
+            "previousTransitionTime": self.previous_since or None,
             "targets": {"total": self.total, "up": self.up, "summary": f"{self.up}/{self.total}"},
             "address": self.address or None,
             "reason": self.reason or None,
@@ -79,6 +95,7 @@ def read_status(document: Mapping[str, Any] | None) -> CheckStatus | None:
         verdict=read_verdict(document.get("verdict")),
         last_transition_time=document.get("lastTransitionTime", ""),
         previous=read_verdict(document.get("previousVerdict")),
+        previous_since=document.get("previousTransitionTime") or "",
         total=targets.get("total", 0),
         up=targets.get("up", 0),
         address=document.get("address") or "",
@@ -109,14 +126,23 @@ class Admission:
         return self.probed or self.ready is ReadyReason.POOL_NOT_READY
 
 
-class Standing(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Standing:
     """A verdict, and when it began."""
 
     verdict: Verdict
     since: str
     """RFC 3339."""
-    previous: Verdict = Verdict.UNKNOWN
-    """The verdict before that, where it is known."""
+    previous: Verdict = field(default=Verdict.UNKNOWN, compare=False)
+    """The one before that was not Unknown; Unknown: there was none."""
+    previous_since: str = field(default="", compare=False)
+    """When that began, RFC 3339; empty: not known."""
+
+    def followed_by(self, verdict: Verdict, since: str) -> "Standing":
+        """Give the one after this."""
+        if self.verdict is Verdict.UNKNOWN:
+            return Standing(verdict, since, self.previous, self.previous_since)
+        return Standing(verdict, since, self.verdict, self.since)
 
 
 def desired_status(
@@ -156,6 +182,7 @@ def desired_status(
             verdict=held.verdict,
             last_transition_time=held.last_transition_time or rfc3339_micro(now),
             previous=held.previous,
+            previous_since=held.previous_since,
             total=held.total,
             up=held.up,
             address=held.address,
@@ -170,13 +197,14 @@ def desired_status(
     if standing is None:
         standing = Standing(Verdict.UNKNOWN, "")
     if standing.verdict is not judged.verdict or not standing.since:
-        standing = Standing(judged.verdict, rfc3339_micro(now), standing.verdict)
+        standing = standing.followed_by(judged.verdict, rfc3339_micro(now))
     return CheckStatus(
         observed_generation=admission.generation,
         conditions=conditions,
         verdict=judged.verdict,
         last_transition_time=standing.since,
         previous=standing.previous,
+        previous_since=standing.previous_since,
         total=judged.total,
         up=judged.up,
         address=judged.address,
