@@ -138,13 +138,26 @@ async def test_a_feed_that_overflowed_is_said_and_no_verdict_is_missed() -> None
         assert lost == 3
 
 
-async def test_that_an_old_feed_has_forgotten_its_beginning_is_no_loss_for_who_comes_anew() -> None:
+async def test_what_left_the_ring_is_no_loss_for_the_next_leader_if_the_last_one_has_read_it() -> None:
+    async with told_worker(capacity=3) as worker:
+        async with linked(worker.url) as link:
+            turns = [("busy", DOWN), ("busy", UP)] * 5
+            for number, (name, verdict) in enumerate(turns, 1):
+                worker.tell(name, verdict)
+                await link.until_told(*turns[:number])
+        async with linked(worker.url) as link:
+            await until(lambda: link.found, "the states")
+            assert link.state.lost == 0
+
+
+async def test_what_left_the_ring_while_nobody_led_is_said_by_the_next_leader() -> None:
     async with told_worker(capacity=3) as worker:
         for number in range(10):
             worker.tell("busy", DOWN if number % 2 else UP)
         async with linked(worker.url) as link:
             await until(lambda: link.found, "the states")
-            assert link.state.lost == 0
+            assert link.state.lost == 7
+            assert link.state.lost_at is not None
 
 
 async def test_lag_grows_while_a_worker_cannot_be_heard(

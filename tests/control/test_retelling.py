@@ -69,6 +69,19 @@ async def test_an_event_that_was_lost_with_the_leader_is_told_by_the_next(kubern
     assert kubernetes.told == []
 
 
+async def test_an_outage_that_nobody_has_read_of_is_told_however_long_nobody_led(
+    kubernetes: Kubernetes,
+) -> None:
+    operator, begin = Operator(kubernetes), kubernetes.clock.time()
+    await operator.find(one(UP, begin))
+    kubernetes.clock.advance(3 * 3600.0)
+    outage = [state(DOWN, begin + 60, previous=UP), state(UP, begin + 180, previous=DOWN)]
+    after = Operator(kubernetes)
+    await after.find(*page(*outage, recent=True))
+    assert kubernetes.told == ["Down", "Up"]
+    assert after.status.last_transition_time == rfc3339_micro(begin + 180)
+
+
 async def test_events_that_were_lost_are_posted_in_their_order(kubernetes: Kubernetes) -> None:
     now = kubernetes.clock.time()
     seen = [state(UP, now), state(DOWN, now + 5, previous=UP), state(UP, now + 6, previous=DOWN)]

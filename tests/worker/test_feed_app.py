@@ -179,21 +179,61 @@ async def test_a_ring_that_overflowed_is_told_with_every_state_as_it_is_now() ->
         assert not (await bench.read(client, instance="one", after=page.cursor)).head.lost
 
 
-async def test_transitions_from_while_nobody_read_are_replayed_if_they_are_recent() -> None:
+async def test_what_was_read_is_told_again_to_a_reader_without_a_cursor_if_it_is_recent() -> None:
     async with serving() as (bench, client):
-        bench.publish("long-ago")
+        for name in ("long-ago", "long-ago"):
+            bench.publish(name)
+        await bench.read(client, instance="one", after=2)
         bench.clock.advance(REPLAYED / 2)
         for name in ("flapped", "flapped", "flapped"):
             bench.publish(name)
         bench.clock.advance(REPLAYED / 2)
         page = await bench.read(client)
         assert page.names == ["flapped", "flapped", "flapped", "long-ago"]
+        assert page.head.recent == 3
+
+
+async def test_what_nobody_has_read_is_told_however_long_ago_it_was() -> None:
+    async with serving() as (bench, client):
+        bench.publish("read")
+        await bench.read(client, instance="one", after=1)
+        outage = [bench.publish("down-and-up") for _ in range(2)]
+        bench.clock.advance(2 * REPLAYED)
+        page = await bench.read(client)
+        assert page.states == [*outage, bench.states[CheckKey("public-sites", "read")]]
+        assert page.head.recent == 2
+
+
+async def test_a_page_is_read_when_its_reader_shows_the_cursor_and_not_when_it_was_sent() -> None:
+    async with serving() as (bench, client):
+        for name in ("a", "a"):
+            bench.publish(name)
+        page = await bench.read(client)
+        bench.clock.advance(2 * REPLAYED)
+        assert (await bench.read(client)).names == ["a", "a"]
+        await bench.read(client, instance="one", after=page.cursor)
+        assert (await bench.read(client)).names == ["a"]
+
+
+async def test_what_was_overwritten_before_anybody_read_it_is_counted_for_whoever_comes() -> None:
+    async with serving(capacity=2) as (bench, client):
+        for name in "abcd":
+            bench.publish(name)
+        page = await bench.read(client)
+        assert (page.head.lost, page.names) == (2, ["c", "d", "a", "b"])
+        await bench.read(client, instance="one", after=page.cursor)
+        for name in "ab":
+            bench.publish(name)
+        assert (await bench.read(client)).head.lost == 0
+        bench.publish("a")
+        assert (await bench.read(client)).head.lost == 1
 
 
 @pytest.mark.parametrize("step", [-2 * REPLAYED, 2 * REPLAYED])
 async def test_a_wall_clock_that_is_set_makes_no_transition_older_or_newer(step: float) -> None:
     async with serving() as (bench, client):
         bench.publish("long-ago")
+        await bench.read(client, instance="one", after=1)
         bench.clock.advance(REPLAYED)
         flapped = [bench.publish("flapped") for _ in range(2)]
         bench.clock.set_wall(bench.clock.time() + step)

@@ -65,6 +65,8 @@ class Feed:
         self._added_at: deque[float] = deque(maxlen=capacity)
         """When each entry of the ring was added, monotonic seconds."""
         self._cursor = 0
+        self._acknowledged = 0
+        """Up to where somebody has read."""
         self._published = asyncio.Event()
 
     def __len__(self) -> int:
@@ -98,14 +100,30 @@ class Feed:
         states = [state for state in islice(self._ring, max(0, skip), None) if state is not None]
         return states, max(0, -skip)
 
-    def recent(self, seconds: float) -> list[CheckState]:
-        """Give the states that are kept and were published less than so long ago, oldest first.
+    def acknowledge(self, cursor: int) -> None:
+        """Take in that somebody has read all up to a cursor that this feed has reached."""
+        self._acknowledged = max(self._acknowledged, cursor)
 
-        How long ago is what went by: that somebody set the wall clock makes no state older or newer.
+    def replay(self, seconds: float) -> tuple[list[CheckState], int]:
+        """Give what is news to a reader without a cursor, who may go on for one who died.
+
+        Args:
+            seconds: for how long what was read is told again: it may have died with who read it. That is
+                what went by: that somebody set the wall clock makes no state older or newer.
+
+        Returns:
+            The states that nobody has read, or that were published less than so long ago, oldest first; and
+            how many were overwritten before anybody had read them.
         """
         earliest = self._clock.monotonic() - seconds
-        ring = zip(self._added_at, self._ring, strict=True)
-        return [state for added_at, state in ring if state is not None and added_at > earliest]
+        first = self._cursor - len(self._ring) + 1
+        entries = zip(range(first, self._cursor + 1), self._added_at, self._ring, strict=True)
+        states = [
+            state
+            for cursor, added_at, state in entries
+            if state is not None and (cursor > self._acknowledged or added_at > earliest)
+        ]
+        return states, max(0, first - 1 - self._acknowledged)
 
     def read(self, after: int, limit: int = 1000) -> Page:
         """Give the states after a cursor, oldest first.

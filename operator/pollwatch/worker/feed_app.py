@@ -2,7 +2,8 @@
 
 A page is a head with the worker's report, one line a state, and the cursor to go on from (`plan.wire`).
 A reader that this feed does not know, or that was away for too long, gets a snapshot: the transitions that
-are still kept, and the state of every Check of which they do not tell the last one.
+are still kept, and the state of every Check of which they do not tell the last one. To show a cursor is to
+have read what is before it: of that, a reader without one is told again what is recent.
 """
 
 import asyncio
@@ -29,8 +30,8 @@ LONGEST_WAIT = 30.0
 MAX_READERS = 8
 """At a time: each of two operators, a person who looks, and those that have not noticed that they left."""
 REPLAYED = 900.0
-"""How old the transitions are that a reader gets who comes without a cursor, seconds: longer than it
-takes until somebody else reads in place of one who died."""
+"""How old the transitions are, seconds, that a reader gets who comes without a cursor, though somebody
+has read them: longer than it takes until somebody else reads in place of one who died."""
 GATHERED = 0.05
 """For how long states that follow the first are waited for, seconds: one page for all of them."""
 SLICE = 50
@@ -61,7 +62,8 @@ class Answer(NamedTuple):
     lost: int
     snapshot: bool
     recent: int | None = None
-    """How many states, the first ones, were found within `REPLAYED` seconds; `None`: not told."""
+    """How many states, the first ones, are news: nobody has read them, or they were found within
+    `REPLAYED` seconds; `None`: not told."""
 
 
 def read_question(query: str) -> Question:
@@ -83,12 +85,14 @@ def read_question(query: str) -> Question:
 def answer(question: Question, feed: Feed, states: Callable[[], Mapping[CheckKey, CheckState]]) -> Answer:
     """Look up what a reader gets."""
     known = question.instance == feed.instance and question.after <= feed.cursor
-    kept, lost = feed.since(question.after if known else 0)
-    if known and not lost:
-        return Answer(kept, feed.cursor, 0, snapshot=False)
+    if known:
+        feed.acknowledge(question.after)
+        kept, lost = feed.since(question.after)
+        if not lost:
+            return Answer(kept, feed.cursor, 0, snapshot=False)
+    else:
+        kept, lost = feed.replay(REPLAYED)
     now = states()
-    if not known:
-        kept, lost = feed.recent(REPLAYED), 0
     # What a Check went through that is not probed here any more is not how it is now.
     kept = [state for state in kept if state.key in now]
     recent = None if known else len(kept)
