@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pollwatch.control.cluster import RefusedError, UnreachableError
-from pollwatch.control.events import BACKLOG, CHECK_BURST, MOST_REFUSALS, RETRY_LIMIT, Recorder
+from pollwatch.control.events import BACKLOG, CHECK_BURST, MOST_FAILURES, RETRY_LIMIT, Recorder
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.news import (
     News,
@@ -254,7 +254,18 @@ async def test_nor_does_one_that_the_api_server_fails_at(bench: Bench) -> None:
     bench.site.answer = refusal(500)
     bench.recorder.record(say())
     await bench.recorder.idle()
-    assert (bench.outcomes("failed"), len(bench.site.requests)) == (1, MOST_REFUSALS + 1)
+    assert (bench.outcomes("failed"), len(bench.site.requests)) == (1, MOST_FAILURES + 1)
+
+
+async def test_events_wait_for_an_etcd_of_theirs_that_is_away_for_minutes(bench: Bench) -> None:
+    bench.site.answer = refusal(500, "etcdserver: request timed out")
+    bench.recovers_after = 40
+    bench.recorder.record(say("first"))
+    bench.recorder.record(say("second"))
+    await bench.recorder.idle()
+    assert sum(bench.slept[:40]) > 300.0
+    assert bench.posted()[-2:] == ["first", "second"]
+    assert (bench.outcomes("created"), bench.outcomes("failed")) == (2, 0)
 
 
 async def test_one_check_that_flaps_gets_few_events_and_others_get_theirs(bench: Bench) -> None:

@@ -37,6 +37,10 @@ MOST_REFUSALS = 6
 """Times that one Event is tried again that the API server refuses, half a minute in all: one that
 was just started knows nobody's rights yet."""
 
+MOST_FAILURES = 66
+"""Times that one is tried again at which the API server fails (5xx), ten minutes in all: the etcd that
+has Events may be away, or a webhook, and the status that goes with it is written."""
+
 _ENDING = "being terminated"
 """What the API server says of a namespace in which nothing can be made any more."""
 
@@ -174,7 +178,8 @@ class Recorder:
         if error.code == HTTPStatus.CONFLICT:
             self._metrics.events.labels("repeated").inc()
             return None
-        if not error.retriable or _ENDING in str(error) or refusals > MOST_REFUSALS:
+        most = MOST_FAILURES if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR else MOST_REFUSALS
+        if not error.retriable or _ENDING in str(error) or refusals > most:
             self._failed(said, error)
             return None
         self._refusals[namespace] = refusals
