@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
+import yaml
 
 from tests.cluster.apiclient import ApiError, documents_in
 from tests.cluster.controlplane import ControlPlane
@@ -20,6 +22,7 @@ from tests.cluster.waiting import wait_until
 from tests.control.conftest import RBAC, Checks, StartOperator
 from tests.control.operators import POLLWATCH, running_operator
 from tests.support.sites import Site
+from tests.support.tunnels import tunnel_to
 
 
 def run(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int | None, str]:
@@ -178,6 +181,19 @@ def test_it_never_uses_a_right_that_it_was_not_granted(
     assert set(restarts.values()) == {0.0}
 
 
+def test_each_request_to_the_api_server_is_counted_by_verb_and_code_those_of_the_watch_too(
+    start_operator: StartOperator, checks: Checks, site: Site
+) -> None:
+    operator = start_operator("--resync-period=1")
+    checks.create("front-page", http={"url": site.url})
+    checks.wait_verdict("front-page", "Up")
+    for verb in ("list", "watch", "patch"):
+        name = "pollwatch_operator_api_requests_total"
+        assert sum(operator.series(name, f'verb="{verb}"', 'code="200"').values()) > 0, verb
+    assert operator.series("pollwatch_operator_api_request_duration_seconds_count", 'verb="list"')
+    assert not operator.series("pollwatch_operator_api_request_duration_seconds_count", 'verb="watch"')
+
+
 def test_a_proxy_of_the_environment_is_not_between_it_and_the_api_server(
     cluster: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:
@@ -194,6 +210,25 @@ def test_a_proxy_of_the_environment_is_not_between_it_and_the_api_server(
         environment={**direct, **proxies},
     ) as operator:
         assert operator.is_ready()
+
+
+def test_a_proxy_that_a_kubeconfig_names_is_between_it_and_the_api_server_for_all_it_does(
+    cluster: ControlPlane, namespace: str, checks: Checks, site: Site, tmp_path: Path
+) -> None:
+    token = service_account(cluster, namespace, "operator")
+    subject = {"kind": "ServiceAccount", "name": "operator", "namespace": namespace}
+    grant_namespaced(cluster, namespace, subject)
+    kubeconfig = cluster.kubeconfig(token)
+    document = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+    there = urlsplit(cluster.url)
+    with tunnel_to(str(there.hostname), there.port or 443) as proxy:
+        # Without the proxy, nobody listens there.
+        document["clusters"][0]["cluster"].update({"server": "https://127.0.0.1:9", "proxy-url": proxy})
+        kubeconfig.write_text(yaml.safe_dump(document), encoding="utf-8")
+        with running_operator(kubeconfig, tmp_path, f"--namespace={namespace}"):
+            checks.create("front-page", http={"url": site.url})
+            # Not by the list that the operator makes each few minutes.
+            checks.wait_verdict("front-page", "Up")
 
 
 def test_without_embedded_it_says_that_pools_are_not_there_yet(tmp_path: Path) -> None:

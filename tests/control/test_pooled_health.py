@@ -64,6 +64,13 @@ def test_metrics_are_served_while_the_api_server_is_away_and_tell_of_it(
     wait_until(lambda: leads(operator), what="the operator to lead again", within_seconds=60)
 
 
+def test_the_leaders_renewals_are_among_the_requests_that_are_counted(start_pooled: StartOperator) -> None:
+    operator = start_pooled()
+    wait_until(lambda: leads(operator), what="the operator to lead", within_seconds=60)
+    renewals = "pollwatch_operator_api_requests_total", 'verb="update"', 'code="200"'
+    wait_until(lambda: sum(operator.series(*renewals).values()) > 1, what="renewals", within_seconds=60)
+
+
 def test_of_two_operators_both_are_ready_and_one_says_that_it_leads(start_pooled: StartOperator) -> None:
     operators = [start_pooled(), start_pooled()]
     wait_until(lambda: sorted(map(leads, operators)) == [False, True], what="one to lead", within_seconds=60)

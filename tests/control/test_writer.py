@@ -251,7 +251,7 @@ async def test_a_status_that_the_schema_refuses_is_not_tried_again(bench: Bench)
 async def test_requests_are_counted_by_method_and_code(bench: Bench) -> None:
     bench.site.answer = refusal(404)
     await bench.write()
-    assert sample(bench.metrics, "pollwatch_operator_api_requests_total", method="PATCH", code="404") == 1
+    assert sample(bench.metrics, "pollwatch_operator_api_requests_total", verb="patch", code="404") == 1
 
 
 class AwayForTenMinutes:

@@ -18,6 +18,7 @@ import aiohttp
 from kubernetes.aio.client import ApiClient
 
 from pollwatch import __version__
+from pollwatch.control.api_calls import verb_of
 from pollwatch.control.credentials import Credentials
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.versions import ObjectVersion, read_versions
@@ -221,8 +222,7 @@ class Cluster:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnreachableError(f"{access.server}: {str(error) or type(error).__name__}") from error
         finally:
-            self._metrics.requests.labels(method, str(code)).inc()
-            self._metrics.request_seconds.labels(method).observe(self._clock.monotonic() - started)
+            self._metrics.count_request(verb_of(method, path), code, self._clock.monotonic() - started)
         if code == HTTPStatus.UNAUTHORIZED:
             self.credentials.refused()
         if not HTTPStatus.OK <= code < HTTPStatus.MULTIPLE_CHOICES:

@@ -48,6 +48,10 @@ class Access:
     key_file: str | None
     token: str | None = field(repr=False)
     """With its scheme: `Bearer ...`."""
+    proxy: str | None
+    """That a kubeconfig names (`proxy-url`)."""
+    proxies: bool
+    """Whether one that the environment names is used, too."""
 
 
 class Credentials:
@@ -100,6 +104,8 @@ class Credentials:
             certificate_file=configuration.cert_file,
             key_file=configuration.key_file,
             token=token,
+            proxy=configuration.proxy,
+            proxies=bool((configuration.client_session_kwargs or {}).get("trust_env")),
         )
 
 

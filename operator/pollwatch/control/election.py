@@ -61,7 +61,7 @@ class Election:
             namespace: where the Lease is.
             identity: who we are, for people: the name of the Pod or host. It is made unique, for
                 a process that is started anew is another candidate.
-            metrics: shows who leads.
+            metrics: shows who leads, and counts requests.
             clock: now.
         """
         self._client = ApiClient(credentials.configuration)
@@ -70,6 +70,7 @@ class Election:
             identity=f"{identity}_{uuid.uuid4()}",
             client=self._client,
             credentials=credentials,
+            metrics=metrics,
             clock=clock,
         )
         self._elector = _Elector(self._lock, clock=clock)
@@ -206,10 +207,18 @@ class _Lock(LeaseLock):
     """The client's lock on a Lease; every failure of it is a no, and none takes long."""
 
     def __init__(
-        self, *, namespace: str, identity: str, client: ApiClient, credentials: Credentials, clock: Clock
+        self,
+        *,
+        namespace: str,
+        identity: str,
+        client: ApiClient,
+        credentials: Credentials,
+        metrics: ControlMetrics,
+        clock: Clock,
     ) -> None:
         super().__init__(LEASE, namespace, identity, client)
         self._credentials = credentials
+        self._metrics = metrics
         self._clock = clock
         self._works = True
         self._written_last = False
@@ -229,7 +238,7 @@ class _Lock(LeaseLock):
             return True, self.election_record(self.lease_reference)
         try:
             self.lease_reference = await self._attempt(
-                partial(self.api_instance.read_namespaced_lease, name, namespace)
+                "get", partial(self.api_instance.read_namespaced_lease, name, namespace)
             )
         except ApiException as error:
             return False, error
@@ -238,7 +247,8 @@ class _Lock(LeaseLock):
     async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
         """Create the Lease as ours."""
         lease = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
-        return await self._write(partial(self.api_instance.create_namespaced_lease, namespace, lease))
+        request = partial(self.api_instance.create_namespaced_lease, namespace, lease)
+        return await self._write("create", request)
 
     async def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
         """Write the Lease as it was read, changed by a record; whoever wrote it since, wins."""
@@ -246,7 +256,8 @@ class _Lock(LeaseLock):
         if lease is None:
             return False
         lease.spec = self.update_lease(updated_record, lease.spec)
-        return await self._write(partial(self.api_instance.replace_namespaced_lease, name, namespace, lease))
+        request = partial(self.api_instance.replace_namespaced_lease, name, namespace, lease)
+        return await self._write("update", request)
 
     async def release(self) -> None:
         """Give the Lease back, if it is ours; where that fails, it runs out."""
@@ -274,23 +285,26 @@ class _Lock(LeaseLock):
         spec.acquire_time = _with_microseconds(spec.acquire_time)
         return spec
 
-    async def _write(self, request: Callable[[], Awaitable[V1Lease]]) -> bool:
+    async def _write(self, verb: str, request: Callable[[], Awaitable[V1Lease]]) -> bool:
         self._written_last = False
         try:
-            self.lease_reference = await self._attempt(request)
+            self.lease_reference = await self._attempt(verb, request)
         except ApiException:
             return False
         self._written_last = True
         return True
 
-    async def _attempt(self, request: Callable[[], Awaitable[V1Lease]]) -> V1Lease:
+    async def _attempt(self, verb: str, request: Callable[[], Awaitable[V1Lease]]) -> V1Lease:
         """Send a request. Whatever goes wrong with it is an `ApiException`, as the election expects."""
+        started, code = self._clock.monotonic(), 0
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 # Loads what a kubeconfig says anew, now and then.
                 await self._credentials.access()
                 lease = await request()
+            code = HTTPStatus.CREATED if verb == "create" else HTTPStatus.OK
         except ApiException as error:
+            code = error.status or 0
             if error.status == HTTPStatus.UNAUTHORIZED:
                 self._credentials.refused()
             if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
@@ -300,6 +314,8 @@ class _Lock(LeaseLock):
             # Connection, TLS, time, credentials, an answer that is no Lease.
             self._failed(str(error).partition("\n")[0] or type(error).__name__)
             raise ApiException(reason=str(error)) from error
+        finally:
+            self._metrics.count_request(verb, code, self._clock.monotonic() - started)
         if not self._works:
             self._log.info("the Lease can be reached again")
         self._works = True

@@ -57,14 +57,15 @@ class ControlMetrics(Collector):
         )
         self.requests = Counter(
             "pollwatch_operator_api_requests",
-            "Requests to the Kubernetes API, by method and status code; code 0: no answer.",
-            ["method", "code"],
+            "Requests to the Kubernetes API, by verb (get, list, watch, create, update, patch, delete) and"
+            " status code; code 0: no answer.",
+            ["verb", "code"],
             registry=self.registry,
         )
         self.request_seconds = Histogram(
             "pollwatch_operator_api_request_duration_seconds",
-            "Time from a request to the Kubernetes API to the end of its answer.",
-            ["method"],
+            "Time from a request to the Kubernetes API to the end of its answer, by verb; a watch has none.",
+            ["verb"],
             buckets=_SECONDS,
             registry=self.registry,
         )
@@ -233,6 +234,18 @@ class ControlMetrics(Collector):
         )
         depth.labels("reconcile").set_function(reconcile)
         depth.labels("status").set_function(status)
+
+    def count_request(self, verb: str, code: int, seconds: float | None) -> None:
+        """Count one request to the Kubernetes API; may be called from any thread.
+
+        Args:
+            verb: see `control.api_calls`.
+            code: HTTP status; 0: no answer.
+            seconds: what it took; `None`: it does not count.
+        """
+        self.requests.labels(verb, str(int(code))).inc()
+        if seconds is not None:
+            self.request_seconds.labels(verb).observe(seconds)
 
     def watch_alerts(self, *, rules: Callable[[], float], checks: Callable[[AlertsReason], float]) -> None:
         """Expose how many alert rules there are, and Checks by what condition `AlertsRendered` says."""

@@ -15,10 +15,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
 import kopf
 import structlog
 from kopf._core.engines.peering import Identity
 
+from pollwatch.control.api_calls import traced
 from pollwatch.control.cluster import Resource
 from pollwatch.control.credentials import Credentials
 from pollwatch.control.inbox import Change, Inbox
@@ -128,18 +130,25 @@ class Watch:
             )(self._handler(resource, relisted))
         return registry
 
-    async def _login(self, **_: Any) -> kopf.ConnectionInfo:
+    async def _login(self, **_: Any) -> kopf.AiohttpSession:
+        """Make the session that kopf makes of a `ConnectionInfo`, and have its requests counted."""
         access = await self._credentials.access()
-        scheme, _separator, token = (access.token or "").partition(" ")
-        return kopf.ConnectionInfo(
+        way = kopf.ConnectionInfo(
             server=access.server,
             ca_path=access.ca_file,
             insecure=not access.verify,
             certificate_path=access.certificate_file,
             private_key_path=access.key_file,
-            scheme=scheme or None,
-            token=token or None,
-            expiration=datetime.now(UTC) + LOGIN_LIFETIME,
+        )
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=way.as_ssl_context()),
+            headers={"Authorization": access.token} if access.token else None,
+            proxy=access.proxy,
+            trust_env=access.proxies,
+            trace_configs=[traced(self._metrics)],
+        )
+        return kopf.AiohttpSession(
+            server=access.server, aiohttp_session=session, expiration=datetime.now(UTC) + LOGIN_LIFETIME
         )
 
     def _handler(self, resource: Resource, relisted: "_Relisted") -> Callable[..., Any]:

@@ -91,9 +91,9 @@ def _calls() -> Panel:
     calls = f"rate(pollwatch_operator_api_requests_total{{{OPERATORS}}}[{RATE}])"
     return chart(
         "Calls of the Kubernetes API",
-        "By method and status code; 0 is no answer. 403: rights are missing, apply the RBAC of this version. "
+        "By verb and status code; 0 is no answer. 403: rights are missing, apply the RBAC of this version. "
         "409 now and then is well. 429: the API server asks to be spared.",
-        [Query(expr=f"sum by (method, code) ({calls})", legend="{{method}} {{code}}")],
+        [Query(expr=f"sum by (verb, code) ({calls})", legend="{{verb}} {{code}}")],
         Fields(unit="reqps", lowest=0, shades=colours.BLUE, no_value=NO_OPERATOR),
         stacked="lines",
     )
@@ -103,9 +103,9 @@ def _call_seconds() -> Panel:
     buckets = f"rate(pollwatch_operator_api_request_duration_seconds_bucket{{{OPERATORS}}}[{RATE}])"
     return chart(
         "Calls end within, 99 %",
-        "How long calls of the Kubernetes API take, by method. All of them above a second: the API server or "
+        "How long calls of the Kubernetes API take, by verb. All of them above a second: the API server or "
         "etcd is slow, and status follows late.",
-        [Query(expr=f"histogram_quantile(0.99, sum by (method, le) ({buckets}))", legend="{{method}}")],
+        [Query(expr=f"histogram_quantile(0.99, sum by (verb, le) ({buckets}))", legend="{{verb}}")],
         SECONDS.with_(shades=colours.BLUE, steps=[(1, colours.WARNING)], no_value=NO_OPERATOR),
         limits=True,
     )
