@@ -104,7 +104,26 @@ _SPELT = {
 
 
 def alert_default_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command these options, and its function what they say: `defaults`."""
+    """Give a command these options, and its function what they say: `defaults`.
+
+    What is wrong with any of them is refused.
+    """
+
+    @functools.wraps(function)
+    def without_fault(*arguments: Any, alert_faults: Sequence[Problem], **others: Any) -> None:
+        if alert_faults:
+            raise _refused(alert_faults)
+        function(*arguments, **others)
+
+    return lenient_alert_default_options(without_fault)
+
+
+def lenient_alert_default_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command these options, and its function `defaults` and `alert_faults`.
+
+    An annotation that is no template is left out of the one, and told in the other by the name of
+    its option: an operator that does not start for it would probe nothing.
+    """
 
     @functools.wraps(function)
     def with_defaults(
@@ -128,7 +147,10 @@ def alert_default_options(function: Callable[..., None]) -> Callable[..., None]:
             }
         )
         links = AlertDefaults(runbook_base=f"{runbook_base}/", dashboard_url=dashboard_url or "")
-        function(*arguments, **others, defaults=merge(links, spec))
+        faults = tuple(
+            replace(one, path=_spelt(one.path.removeprefix("spec.alert."))) for one in alert_problems(spec)
+        )
+        function(*arguments, **others, defaults=merge(links, spec), alert_faults=faults)
 
     command: Callable[..., None] = with_defaults
     for option in reversed(_OPTIONS):
@@ -139,19 +161,17 @@ def alert_default_options(function: Callable[..., None]) -> Callable[..., None]:
 def _alert_spec(fields: Mapping[str, Any]) -> AlertSpec:
     """Read what is a field of `spec.alert`, too, as strictly."""
     try:
-        spec = AlertSpec.model_validate({name: value for name, value in fields.items() if value is not None})
+        return AlertSpec.model_validate({name: value for name, value in fields.items() if value is not None})
     except ValidationError as error:
-        raise _refused(explain(error)) from None
-    problems = alert_problems(spec)
-    if problems:
-        raise _refused(replace(one, path=one.path.removeprefix("spec.alert.")) for one in problems)
-    return spec
+        raise _refused(replace(one, path=_spelt(one.path)) for one in explain(error)) from None
+
+
+def _spelt(path: str) -> str:
+    """Name a field of `spec.alert` as its option is."""
+    field, _, rest = path.partition(".")
+    return " ".join(filter(None, (_SPELT[field], rest)))
 
 
 def _refused(problems: Iterable[Problem]) -> click.UsageError:
     """Say what is wrong by the names of the options."""
-    lines = []
-    for problem in problems:
-        field, _, rest = problem.path.partition(".")
-        lines.append(" ".join(filter(None, (_SPELT[field], rest))) + f": {problem.message}")
-    return click.UsageError("\n".join(lines))
+    return click.UsageError("\n".join(f"{one.path}: {one.message}" for one in problems))

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pollwatch.alerting.defaults import AlertDefaults
-from pollwatch.cli.alert_defaults import PAIR, alert_default_options
+from pollwatch.cli.alert_defaults import PAIR, lenient_alert_default_options
 from pollwatch.cli.grafana_options import AUTO, WANTED, grafana_options, labels_of
 from pollwatch.control.alerting.monitors import Home
 from pollwatch.control.alerting.settings import LOOK_PERIOD, AlertSettings
@@ -47,7 +47,7 @@ _OPTIONS = (
 
 
 def alert_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options about alert rules, and its function what they say: `alerts`.
+    """Give a command the options about alert rules, and its function `alerts` and `alert_faults`.
 
     The command must have `default_pool`, `embedded`, `system_namespace` and `resync_period`.
     """
@@ -78,7 +78,7 @@ def alert_options(function: Callable[..., None]) -> Callable[..., None]:
         )
         function(**others, alerts=settings)
 
-    command = alert_default_options(grafana_options(with_alerts))
+    command = lenient_alert_default_options(grafana_options(with_alerts))
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

@@ -6,12 +6,14 @@ import re
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import structlog
 import uvloop
 
+from pollwatch.api.problems import Problem
 from pollwatch.cli.alert_options import alert_options
 from pollwatch.cli.arguments import Network, Seconds
 from pollwatch.cli.installed_pool import read_installed_pool
@@ -132,6 +134,7 @@ def command(  # noqa: PLR0913 - click passes each option by name
     kubeconfig: str | None,
     resync_period: float,
     alerts: AlertSettings,
+    alert_faults: Sequence[Problem],
 ) -> None:
     """Run the operator on a Kubernetes cluster."""
     settings = Settings(
@@ -174,6 +177,13 @@ def command(  # noqa: PLR0913 - click passes each option by name
             else read_installed_pool(default_pool_file, name=default_pool, owner=default_pool_owner),
         )
     with logs_to(sys.stderr):
+        for fault in alert_faults:
+            structlog.get_logger("pollwatch.alerting").warning(
+                "an annotation for all alerts is left out",
+                option=fault.path,
+                error=fault.message,
+                remedy="mend the template; the chart has it in alerts.annotations",
+            )
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_run(settings, probing))

@@ -208,6 +208,22 @@ def test_an_annotation_that_is_no_template_is_said_and_the_alerts_are_there_with
     assert "nonsense" not in str(rules)
 
 
+def test_a_default_annotation_that_is_no_template_is_left_out_and_all_else_goes_on(
+    start: StartOperator, checks: Checks, objects: Objects, site: Site
+) -> None:
+    operator = start(
+        "--alert-annotation=desk={{ toUppr $labels.team }}", "--alert-annotation=note=call {{ $labels.team }}"
+    )
+    checks.create("front-page", http={"url": site.url})
+
+    checks.wait_reason("front-page", "AlertsRendered", "Rendered")
+    checks.wait_verdict("front-page", "Up")
+    (group,) = objects.get(PROMETHEUS_RULES)["spec"]["groups"]
+    assert all(rule["annotations"]["note"] == "call {{ $labels.team }}" for rule in group["rules"])
+    assert not any("desk" in rule["annotations"] for rule in group["rules"])
+    assert len(operator.entries("an annotation for all alerts is left out")) == 1
+
+
 def test_pollwatch_is_scraped_by_way_of_a_service_monitor_that_goes_when_it_is_not_wanted(
     start: StartOperator, home: Objects
 ) -> None:
