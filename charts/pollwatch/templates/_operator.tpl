@@ -108,8 +108,28 @@
      of which there is none where an embedded operator serves a few namespaces only. */}}
 {{- define "pollwatch.alertOwner" -}}
 {{- $writes := or (include "pollwatch.writesRules" .) (include "pollwatch.writesOwnObjects" .) }}
-{{- $cluster := or (include "pollwatch.pools" .) (not .Values.rbac.namespaces) }}
-{{- if and .Values.rbac.create $writes $cluster }}{{ include "pollwatch.fullname" . }}-operator-alert-owner{{ end }}
+{{- if and .Values.rbac.create $writes (include "pollwatch.mayReadOwner" .) }}{{ include "pollwatch.fullname" . }}-operator-alert-owner{{ end }}
+{{- end }}
+
+{{- define "pollwatch.mayReadOwner" -}}
+{{- if or (include "pollwatch.pools" .) (not .Values.rbac.namespaces) }}yes{{ end }}
+{{- end }}
+
+{{/* Not empty where the operator has something to write, or to take away that it wrote before. It has neither where nothing is
+     written any more and there was an owner: Kubernetes deletes all of it with that. */}}
+{{- define "pollwatch.keepsObjects" -}}
+{{- if and .Values.rbac.create (or (include "pollwatch.alertOwner" .) (not (include "pollwatch.mayReadOwner" .))) }}yes{{ end }}
+{{- end }}
+
+{{/* The rules of `rights` as far as they are needed: of an API in which nothing is `written` any more, what was written before is
+     looked for and taken away, and nothing else. */}}
+{{- define "pollwatch.objectRights" -}}
+{{- range $rule := include .rights . | fromYamlArray }}
+{{- if not (get $.written (first $rule.apiGroups)) }}
+{{- $_ := set $rule "verbs" (without $rule.verbs "create" "patch") }}
+{{- end }}
+{{ list $rule | toYaml }}
+{{- end }}
 {{- end }}
 
 {{/* The ProbePool that the operator makes. No label of it changes with the chart's version: a pool that
