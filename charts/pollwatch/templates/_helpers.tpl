@@ -25,6 +25,15 @@ app.kubernetes.io/part-of: pollwatch
 {{- end }}
 {{- end }}
 
+{{/* Labels of every object with those of one object laid over them: `list $ LABELS`. A key that is in both stands once. */}}
+{{- define "pollwatch.labelsWith" -}}
+{{- $labels := include "pollwatch.labels" (first .) | fromYaml }}
+{{- range rest . }}
+{{- $labels = default dict . | deepCopy | mergeOverwrite $labels }}
+{{- end }}
+{{- toYaml $labels }}
+{{- end }}
+
 {{/* What the operator's Pods are selected by. Immutable: it names no mode, no version. */}}
 {{- define "pollwatch.selectorLabels" -}}
 app.kubernetes.io/name: pollwatch
