@@ -2,9 +2,13 @@
 
 import asyncio
 
+from structlog.testing import capture_logs
+
 from pollwatch.control.alerting.apis import (
+    GRAFANA_FOLDERS,
     GRAFANA_RULE_GROUPS,
     PROMETHEUS_RULES,
+    SERVICE_MONITORS,
 )
 from pollwatch.control.cluster import RefusedError, Resource
 from tests.control.alerting.in_memory import InMemoryCluster
@@ -17,6 +21,10 @@ FORBIDDEN = RefusedError(
     ' resource "prometheusrules" in API group "monitoring.coreos.com" in the namespace "public-sites"',
 )
 DENIED = RefusedError(422, 'admission webhook "rules.example.org" denied the request: no team')
+NOT_OURS_TO_DELETE = RefusedError(
+    403,
+    '"pollwatch" is forbidden: User "pollwatch" cannot delete resource in the namespace "public-sites"',
+)
 OVER_QUOTA = RefusedError(
     403, "exceeded quota: objects, requested: count/prometheusrules=1, used: 9, limited: 9"
 )
@@ -118,5 +126,80 @@ def test_where_one_kind_cannot_be_listed_for_now_rules_go_to_the_other() -> None
             cluster.refuse = lambda *_: None
             await asyncio.sleep(LATER)
             assert stage.told()[1].endswith("and GrafanaAlertRuleGroups of the namespace.")
+
+    play(scene)
+
+
+NOT_WANTED = with_settings(grafana_rules=False, monitors=False)
+
+
+async def write_everything(clock: FakeClock, cluster: InMemoryCluster) -> None:
+    """As an operator that was told to write all of it left it."""
+    stage = Stage(clock, cluster)
+    async with stage.leading():
+        stage.check()
+        await asyncio.sleep(SOON)
+
+
+def test_what_may_not_be_taken_away_is_said_once_with_what_grants_it_and_goes_when_it_may() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        await write_everything(clock, cluster)
+        cluster.refuse = lambda method, *_: NOT_OURS_TO_DELETE if method == "DELETE" else None
+        stage = Stage(clock, cluster, settings=NOT_WANTED)
+        with capture_logs() as logs:
+            async with stage.leading():
+                stage.check()
+                await asyncio.sleep(600)
+                assert stage.told() == ("Rendered", "In the PrometheusRules of the namespace.")
+                warnings = [entry for entry in logs if entry["log_level"] == "warning"]
+                assert sorted(entry["event"] for entry in warnings) == [
+                    "alert rules that are not wanted are still there",
+                    "an object about Pollwatch itself is not wanted, and still there",
+                    "an object about Pollwatch itself is not wanted, and still there",
+                ]
+                for entry in warnings:
+                    assert "kubectl apply -f manifests/rbac/alerts/ grants it" in entry["error"]
+                # The folder is needed as long as there are rules in it.
+                assert not [path for path in cluster.writes if "grafanafolders" in path][1:]
+
+                cluster.refuse = lambda *_: None
+                await asyncio.sleep(LATER)
+                for kind in (GRAFANA_RULE_GROUPS, GRAFANA_FOLDERS):
+                    assert cluster.names(kind, SITES) == []
+                assert cluster.names(SERVICE_MONITORS, "pollwatch-system") == []
+
+    play(scene)
+
+
+def test_that_nobody_may_look_for_what_is_not_wanted_is_said_once_with_what_grants_it() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        cluster.refuse = lambda _method, resource, _namespace: (
+            FORBIDDEN if resource in (GRAFANA_RULE_GROUPS, SERVICE_MONITORS) else None
+        )
+        stage = Stage(clock, cluster, settings=NOT_WANTED)
+        with capture_logs() as logs:
+            async with stage.leading():
+                stage.check()
+                await asyncio.sleep(600)
+        said = [
+            entry for entry in logs if entry["event"] == "no right to take away what is not wanted any more"
+        ]
+        assert [entry["log_level"] for entry in said] == ["warning"]
+        assert "kubectl apply -f manifests/rbac/alerts/ grants it" in said[0]["remedy"]
+        assert len([entry for entry in logs if entry["event"] == "alert rules are rendered"]) == 1
+
+    play(scene)
+
+
+def test_where_nothing_is_written_a_missing_right_is_no_warning() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        cluster.refuse = lambda *_: FORBIDDEN
+        settings = with_settings(prometheus_rules=False, grafana_rules=False, monitors=False)
+        stage = Stage(clock, cluster, settings=settings)
+        with capture_logs() as logs:
+            async with stage.leading():
+                stage.check()
+                await asyncio.sleep(600)
+        assert [entry for entry in logs if entry["log_level"] == "warning"] == []
 
     play(scene)

@@ -54,6 +54,8 @@ class NamespaceRules:
     """When it was looked at last, monotonic seconds."""
     failing: bool = False
     """Whether that did not come to an end."""
+    left: str = ""
+    """Why something that is not wanted is still there, as the log was told last."""
 
     def __len__(self) -> int:
         """Count the Checks."""

@@ -10,8 +10,9 @@ from pollwatch.control.alerting.keeper import Keeper, NotOursError
 from pollwatch.control.alerting.lookout import Lookout
 from pollwatch.control.alerting.monitors import Document
 from pollwatch.control.alerting.owner import Owner
+from pollwatch.control.alerting.refusals import in_words, may_pass
 from pollwatch.control.cluster import ClusterError, RefusedError, Resource
-from pollwatch.control.follower import name_of
+from pollwatch.control.follower import ObjectName, name_of
 
 
 class OwnObjects:
@@ -69,12 +70,22 @@ class OwnObjects:
         for resource in OWN_KINDS:
             for name in self._keeper.names(resource, self._namespace):
                 if (resource, name) not in wanted:
-                    await self._keeper.drop(resource, name)
+                    await self._drop(resource, name)
 
-    def _tell(self, what: str, trouble: str) -> None:
+    async def _drop(self, resource: Resource, name: ObjectName) -> None:
+        what, trouble = f"{resource.kind} {name.name}", ""
+        try:
+            await self._keeper.drop(resource, name)
+        except RefusedError as error:
+            if may_pass(error):
+                raise
+            trouble = in_words(resource.kind, str(error))
+        self._tell(what, trouble, event="an object about Pollwatch itself is not wanted, and still there")
+
+    def _tell(
+        self, what: str, trouble: str, *, event: str = "an object about Pollwatch itself was not written"
+    ) -> None:
         if self._told.get(what, "") != trouble:
             self._told[what] = trouble
             if trouble:
-                self._log.warning(
-                    "an object about Pollwatch itself was not written", object=what, error=trouble
-                )
+                self._log.warning(event, object=what, error=trouble)

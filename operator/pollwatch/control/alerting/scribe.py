@@ -1,7 +1,6 @@
 """Brings the objects of one namespace to what its Checks ask for, and says what became of each Check."""
 
-from collections.abc import Callable, Sequence
-from http import HTTPStatus
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -10,7 +9,7 @@ from pollwatch.alerting.model import RuleGroup
 from pollwatch.api.alert import AlertSpec
 from pollwatch.api.conditions import AlertsReason
 from pollwatch.api.problems import Problem
-from pollwatch.control.alerting.apis import RULE_KINDS, RuleApi
+from pollwatch.control.alerting.apis import RULE_APIS, RuleApi
 from pollwatch.control.alerting.compare import Sealed, seal
 from pollwatch.control.alerting.keeper import Keeper, NotOursError, ObjectKey
 from pollwatch.control.alerting.layout import MOST_BYTES, object_name, shard_of_object
@@ -18,9 +17,9 @@ from pollwatch.control.alerting.lookout import Access, Lookout
 from pollwatch.control.alerting.namespaces import NamespaceRules, Shard, Version
 from pollwatch.control.alerting.outcomes import Outcome, Outcomes
 from pollwatch.control.alerting.owner import Owner
+from pollwatch.control.alerting.refusals import in_words, may_pass
 from pollwatch.control.alerting.rendering import Renderer, rules_of
 from pollwatch.control.cluster import RefusedError, Resource
-from pollwatch.control.pools.apply import NOT_OF_THE_TYPE
 from pollwatch.control.store import HeldCheck, Store
 from pollwatch.plan.checks import CheckKey
 from pollwatch.worker.slices import Slices
@@ -31,17 +30,7 @@ NO_RULE_API = Outcome(
     " Operator or grafana-operator is installed, they are made; without, `pollwatch rules` writes files.",
 )
 
-REMEDY = "kubectl apply -f manifests/rbac/alerts/ grants it"
-
-_TRANSIENT = frozenset(
-    {HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS}
-)
-
 _SETTLED = frozenset({Access.OPEN, Access.ABSENT})
-
-_LASTING = (NOT_OF_THE_TYPE, "failed calling webhook")
-"""What an API server says, under code 500, of what does not pass by itself: CRDs of an older version that
-lack a field, and an admission webhook that nobody answers."""
 
 
 class _Made(NamedTuple):
@@ -96,8 +85,7 @@ class Scribe:
             ClusterError: some of it could not be done now.
         """
         if not self._apis:
-            await self._tidy(namespace, rules)
-            return True
+            return await self._tidy(namespace, rules)
         access = {api: self._lookout.access(api, namespace) for api in self._apis}
         if set(access.values()) == {Access.ABSENT}:
             self._tell_absent(namespace, rules)
@@ -118,8 +106,8 @@ class Scribe:
             else:
                 rules.grow()
                 number = 0
-        await self._tidy(namespace, rules)
-        return not any(shard.refused for shard in rules.shards)
+        tidied = await self._tidy(namespace, rules)
+        return tidied and not any(shard.refused for shard in rules.shards)
 
     def tell(self, namespace: str, shard: Shard) -> None:
         """Say of each Check of a shard what became of its rules."""
@@ -130,7 +118,7 @@ class Scribe:
         problems, places, waits = [], [], []
         for api in self._apis:
             denial = self._lookout.denial(api, namespace)
-            problem = shard.refused.get(api) or (denial and _in_words(api.rules.kind, denial))
+            problem = shard.refused.get(api) or (denial and in_words(api.rules.kind, denial))
             of_status = [one.problem for one in standings[api] if one.problem]
             if problem or of_status:
                 problems.append(problem or f"{api.rules.kind}: {'; '.join(of_status)}")
@@ -198,9 +186,9 @@ class Scribe:
             try:
                 await self._keeper.keep(resource, document)
             except (RefusedError, NotOursError) as error:
-                if isinstance(error, RefusedError) and _may_pass(error):
+                if isinstance(error, RefusedError) and may_pass(error):
                     raise
-                shard.refused[api] = _in_words(f"{resource.kind} {document.name.name}", str(error))
+                shard.refused[api] = in_words(f"{resource.kind} {document.name.name}", str(error))
                 shard.stale = True
                 return
 
@@ -220,13 +208,30 @@ class Scribe:
             await slices.breathe()
         return made
 
-    async def _tidy(self, namespace: str, rules: NamespaceRules) -> None:
-        """Delete what no Check asks for."""
+    async def _tidy(self, namespace: str, rules: NamespaceRules) -> bool:
+        """Delete what no Check asks for; return whether all of it was let go."""
         wanted: set[ObjectKey] = {
             key for shard in rules.shards for keys in shard.objects.values() for key in keys
         }
+        refused = []
+        for api in RULE_APIS:
+            try:
+                await self._tidy_api(namespace, api, wanted)
+            except RefusedError as error:
+                if may_pass(error):
+                    raise
+                refused.append(in_words(api.rules.kind, str(error)))
+        left = "; ".join(refused)
+        if left and left != rules.left:
+            self._log.warning(
+                "alert rules that are not wanted are still there", namespace=namespace, error=left
+            )
+        rules.left = left
+        return not refused
+
+    async def _tidy_api(self, namespace: str, api: RuleApi, wanted: Collection[ObjectKey]) -> None:
         # Rules before the folder that they are in.
-        for resource in reversed(RULE_KINDS):
+        for resource in reversed(api.resources):
             for name in self._keeper.names(resource, namespace):
                 if (resource, name) not in wanted and self._lookout.can_reach(resource, namespace):
                     await self._keeper.drop(resource, name)
@@ -272,16 +277,3 @@ def _outcome(problems: Sequence[str], places: Sequence[str], waits: Sequence[str
 
 def _version(held: HeldCheck | None) -> Version | None:
     return Version(held.uid, held.generation) if held is not None else None
-
-
-def _may_pass(error: RefusedError) -> bool:
-    """Whether a refusal is for now only, and no word of it is worth telling."""
-    if any(words in str(error) for words in _LASTING):
-        return False
-    return error.code in _TRANSIENT or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-def _in_words(what: str, refusal: str) -> str:
-    """Say what was refused, and who can mend it where it is a right that is missing."""
-    missing = f" ({REMEDY})" if "is forbidden: User" in refusal else ""
-    return f"{what}: {refusal}{missing}"

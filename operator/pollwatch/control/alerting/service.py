@@ -15,8 +15,9 @@ from pollwatch.control.alerting.namespaces import NamespaceRules
 from pollwatch.control.alerting.outcomes import Outcome, Outcomes, Silence
 from pollwatch.control.alerting.own_objects import OwnObjects
 from pollwatch.control.alerting.owner import Owner
+from pollwatch.control.alerting.refusals import REMEDY
 from pollwatch.control.alerting.rendering import Renderer
-from pollwatch.control.alerting.scribe import REMEDY, Scribe
+from pollwatch.control.alerting.scribe import Scribe
 from pollwatch.control.alerting.settings import AlertSettings
 from pollwatch.control.cluster import Cluster, ClusterError
 from pollwatch.control.conditions import find_condition
@@ -74,6 +75,9 @@ class Alerting:
     """Namespaces to look at; `None`: we do not lead."""
     _logged: tuple[list[str], list[str]] | None = field(default=None, init=False)
     """The kinds and denials that the log was told of last."""
+
+    _left_logged: bool = field(default=False, init=False)
+    """Whether the log was told what keeps us from looking for what is not wanted."""
 
     def __post_init__(self) -> None:
         """Work out what is wanted."""
@@ -210,6 +214,7 @@ class Alerting:
         """Have looked at what is not as it was left."""
         if seen.access_changed:
             self._log_access(lookout)
+            self._log_left(lookout)
             self._touch_all()
         for resource, name in seen.changed:
             if resource not in OWN_KINDS:
@@ -241,6 +246,21 @@ class Alerting:
             )
         for denial in denials:
             self._log.warning("no right to look after alert rules", error=denial, remedy=REMEDY)
+
+    def _log_left(self, lookout: Lookout) -> None:
+        """Say, once, that what is not wanted cannot be looked for: there may be some of it."""
+        others = [kind for kind in (*RULE_KINDS, *OWN_KINDS) if kind not in self._wanted]
+        denials = lookout.denials(others)
+        if self._left_logged or not denials:
+            return
+        self._left_logged = True
+        # Where nothing is written, the chart has no role for it either: all of it went with its owner.
+        log = self._log.warning if self._wanted else self._log.info
+        log(
+            "no right to take away what is not wanted any more",
+            error="; ".join(denials),
+            remedy=f"{REMEDY}; the operator looks again when it starts",
+        )
 
     # Writing
 
