@@ -203,3 +203,18 @@ def test_where_nothing_is_written_a_missing_right_is_no_warning() -> None:
         assert [entry for entry in logs if entry["log_level"] == "warning"] == []
 
     play(scene)
+
+
+def test_rules_that_are_not_wanted_go_also_where_the_kind_that_is_wanted_is_unknown() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        await write_everything(clock, cluster)
+        cluster.served.discard(PROMETHEUS_RULES)
+        stage = Stage(clock, cluster, settings=NOT_WANTED)
+        async with stage.leading():
+            stage.check()
+            await asyncio.sleep(LATER)
+            assert stage.told()[0] == "NoRuleApi"
+            assert cluster.names(GRAFANA_RULE_GROUPS, SITES) == []
+            assert cluster.names(GRAFANA_FOLDERS, SITES) == []
+
+    play(scene)

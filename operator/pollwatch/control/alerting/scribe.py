@@ -89,7 +89,7 @@ class Scribe:
         access = {api: self._lookout.access(api, namespace) for api in self._apis}
         if set(access.values()) == {Access.ABSENT}:
             self._tell_absent(namespace, rules)
-            return True
+            return await self._tidy(namespace, rules)
         if not {Access.OPEN, Access.DENIED} & set(access.values()):
             # When more is known, everything is looked at.
             return True
