@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +51,36 @@ def test_a_value_of_the_chart_exists(page: str, key: str) -> None:
     for part in key.split("."):
         assert part in values, f"{page}: {key}"
         values = values[part] or {}
+
+
+def releases() -> Iterator[tuple[str, str]]:
+    """What Helm is told to do with a release, with the page that shows it."""
+    for page in (*PAGES, ROOT / "charts/pollwatch/README.md"):
+        for command in commands(page):
+            if re.match(r"helm (install|upgrade|rollback|uninstall) ", command):
+                yield name(page), command
+
+
+@pytest.mark.parametrize(("page", "command"), sorted(set(releases())))
+def test_helm_is_told_in_which_namespace_the_release_is(page: str, command: str) -> None:
+    # Without, it is the namespace of the context: another release, which is refused or beside the first.
+    assert re.search(r" (--namespace|-n)[ =]pollwatch-system\b", command), page
+
+
+def test_helm_is_shown_in_several_pages() -> None:
+    assert len({page for page, _ in releases()}) > 3
+
+
+@pytest.mark.parametrize("page", ["docs/how-to/install.md", "docs/how-to/run-pools.md"])
+def test_the_image_that_is_named_for_an_install_with_pools_is_that_of_workers_too(page: str) -> None:
+    (command,) = (one for one in commands(ROOT / page) if one.startswith("sed "))
+    edited = subprocess.run(
+        shlex.split(command.partition(" | ")[0]), check=True, capture_output=True, text=True, cwd=ROOT
+    ).stdout
+
+    images = re.findall(r"(?:image: |--worker-image=)(\S+)", edited)
+    assert set(images) == {"REGISTRY/pollwatch:TAG"}
+    assert len(images) == 2
 
 
 def test_there_are_commands_in_many_pages() -> None:
