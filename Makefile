@@ -23,7 +23,7 @@ MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-venv:
+venv: ## make .venv, with the command pollwatch in .venv/bin
 	@$(PYTHON) $(NEW_ENOUGH) || { \
 		echo "Python 3.11 or newer is needed, and $(PYTHON) is none ($$($(PYTHON) --version 2>&1 | head -n 1)):" \
 		"install it, or name one: make PYTHON=python3.12" >&2; exit 1; }
