@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pollwatch.alerting.defaults import AlertDefaults
 from pollwatch.alerting.grafana import provisioning_file
 from pollwatch.alerting.prometheus import rule_file
+from pollwatch.alerting.self_rules import self_rules
 from tests.alerting.checks import NAME, NAMESPACE, a_check, rules_for
 from tests.alerting.probed_site import ProbedSite
 from tests.cluster.alertmanager import WebhookReceiver, notifying
@@ -104,6 +106,27 @@ def test_an_outage_is_told_by_grafana_whose_rules_are_read_from_the_provisioning
     wait_until(lambda: not firing(grafana), what="the end", within_seconds=PATIENCE)
     # It expands annotations of rules that do not fire, too, whose query has no value.
     assert "Error in expanding template" not in grafana.log.read_text(encoding="utf-8")
+
+
+def test_that_nothing_of_pollwatch_is_scraped_is_told_by_grafana(
+    start_prometheus: StartPrometheus, start_grafana: StartGrafana
+) -> None:
+    group = self_rules(AlertDefaults())
+    rules = tuple(replace(rule, for_seconds=0) for rule in group.rules)
+    prometheus = start_prometheus({})
+    grafana = start_grafana(
+        prometheus_data_source(prometheus.url),
+        alerting=[provisioning_file([replace(group, rules=rules, interval_seconds=10)])],
+    )
+
+    (alert,) = wait_until(grafana.alerts, what="the alert", within_seconds=PATIENCE)
+
+    assert (alert["labels"]["alert"], alert["labels"]["severity"]) == ("PollwatchGone", "critical")
+    wait_until(
+        lambda: [rule["health"] for rule in grafana.rules()] == ["ok"] * len(rules),
+        what="each rule to be evaluated without an error",
+        within_seconds=PATIENCE,
+    )
 
 
 def firing(grafana: Grafana) -> list[dict[str, Any]]:

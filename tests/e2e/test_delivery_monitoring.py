@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
+from pollwatch.alerting.defaults import AlertDefaults
+from pollwatch.alerting.self_rules import self_rules
 from tests.alerting.dashboards.boards import NAMES, board, expressions
 from tests.alerting.dashboards.shown import Shown
 from tests.cluster.progress import Progress
@@ -116,6 +118,19 @@ def test_grafana_has_the_dashboards_as_they_are_shipped(monitoring: Monitoring) 
         shipped = board(name)
         taken = monitoring.grafana.get(f"/api/dashboards/uid/{shipped['uid']}")["dashboard"]
         assert list(expressions(taken)) == list(expressions(shipped))
+
+
+@pytest.mark.usefixtures("site")
+def test_grafana_evaluates_the_alerts_on_pollwatch_itself(monitoring: Monitoring) -> None:
+    expected = {f"{rule.name} {SYSTEM}" for rule in self_rules(AlertDefaults()).rules}
+
+    wait_until(
+        lambda: expected == {rule["name"] for rule in _of_pollwatch(monitoring) if rule["health"] == "ok"},
+        what="the alerts on Pollwatch itself in Grafana",
+        within_seconds=MONITORING_SECONDS,
+        every_seconds=1,
+    )
+    assert {rule["folder"] for rule in _of_pollwatch(monitoring)} == {f"Pollwatch itself: {SYSTEM}"}
 
 
 @pytest.fixture(scope="module")
@@ -331,6 +346,17 @@ def _wait_for_rules(monitoring: Monitoring, namespace: str) -> None:
         within_seconds=MONITORING_SECONDS,
         every_seconds=1,
     )
+
+
+def _of_pollwatch(monitoring: Monitoring) -> list[JsonObject]:
+    """The rules that Grafana has on Pollwatch itself, each with its folder."""
+    groups = monitoring.grafana.get("/api/prometheus/grafana/api/v1/rules")["data"]["groups"]
+    return [
+        {**rule, "folder": group["file"]}
+        for group in groups
+        for rule in group["rules"]
+        if rule["labels"].get("alert", "").startswith("Pollwatch")
+    ]
 
 
 def _evaluations(monitoring: Monitoring, namespace: str) -> set[tuple[str, str]]:

@@ -14,7 +14,7 @@
   resources: [servicemonitors, podmonitors]
   verbs: [get, list, create, patch, delete]
 - apiGroups: [grafana.integreatly.org]
-  resources: [grafanadashboards]
+  resources: [grafanadashboards, grafanafolders, grafanaalertrulegroups]
   verbs: [get, list, create, patch, delete]
 {{- end }}
 

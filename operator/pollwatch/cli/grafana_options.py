@@ -24,7 +24,8 @@ _OPTIONS = (
         type=AUTO,
         default=WANTED,
         show_default=True,
-        help="Write them as GrafanaAlertRuleGroups too, where the cluster knows these.",
+        help="Write them as GrafanaAlertRuleGroups too, with the alerts on Pollwatch itself, where the"
+        " cluster knows these.",
     ),
     click.option(
         "--dashboards",

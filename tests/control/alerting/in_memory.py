@@ -7,11 +7,26 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from pollwatch.control.alerting.apis import GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS, OWN_KINDS, PROMETHEUS_RULES
+from pollwatch.control.alerting.apis import (
+    GRAFANA_DASHBOARDS,
+    GRAFANA_FOLDERS,
+    GRAFANA_RULE_GROUPS,
+    POD_MONITORS,
+    PROMETHEUS_RULES,
+    SERVICE_MONITORS,
+)
 from pollwatch.control.cluster import Cluster, NotLeadingError, RefusedError, Resource
 from pollwatch.control.owner import CLUSTER_ROLES
 
-ALL_KINDS = (PROMETHEUS_RULES, GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS, *OWN_KINDS)
+ALL_KINDS = (
+    PROMETHEUS_RULES,
+    GRAFANA_FOLDERS,
+    GRAFANA_RULE_GROUPS,
+    POD_MONITORS,
+    SERVICE_MONITORS,
+    GRAFANA_DASHBOARDS,
+)
+"""Each kind once, whatever labels its objects have."""
 
 T = TypeVar("T")
 
@@ -75,9 +90,15 @@ class InMemoryCluster(Cluster):
         self.objects[CLUSTER_ROLES, "", name] = {"metadata": {"name": name, "uid": uid}}
         return uid
 
-    def tell(self, resource: Resource, namespace: str, *conditions: Mapping[str, Any]) -> None:
+    def tell(
+        self,
+        resource: Resource,
+        namespace: str,
+        *conditions: Mapping[str, Any],
+        name: str = "pollwatch-checks",
+    ) -> None:
         """Write the status of an object."""
-        held = self.get_object(resource, namespace)
+        held = self.get_object(resource, namespace, name)
         held["status"] = {"conditions": list(conditions)}
         self._touch(held)
 
@@ -102,6 +123,7 @@ class InMemoryCluster(Cluster):
         *,
         body: Any = None,
         accept: str = "application/json",
+        query: Mapping[str, str] | None = None,
         **_: Any,
     ) -> T:
         self.asked.append((method, path))
@@ -109,16 +131,20 @@ class InMemoryCluster(Cluster):
             await asyncio.sleep(self.delay)
         if method != "GET" and not self._may_write():
             raise NotLeadingError("not sent")
-        return read(json.dumps(self._answer(method, path, body, whole="Partial" not in accept)).encode())
+        labels = _labels((query or {}).get("labelSelector", ""))
+        answer = self._answer(method, path, body, labels, whole="Partial" not in accept)
+        return read(json.dumps(answer).encode())
 
-    def _answer(self, method: str, path: str, body: Any, *, whole: bool) -> Any:
+    def _answer(self, method: str, path: str, body: Any, labels: Mapping[str, str], *, whole: bool) -> Any:
         for resource in (CLUSTER_ROLES, *ALL_KINDS):
             if path == resource.prefix:
                 return self._discover(resource.prefix)
             below = path.removeprefix(resource.prefix)
             namespace, plural, name = _parts(below)
             if below != path and plural == resource.plural:
-                return self._serve(method, resource, namespace, name, body, whole=whole)
+                if not name and method == "GET":
+                    return self._list_objects(resource, namespace, labels, whole=whole)
+                return self._serve(method, resource, namespace, name, body)
         raise AssertionError(f"nothing is at {path}")
 
     def _discover(self, prefix: str) -> dict[str, Any]:
@@ -127,22 +153,30 @@ class InMemoryCluster(Cluster):
             raise RefusedError(404, "the server could not find the requested resource")
         return {"resources": [{"name": plural} for plural in plurals]}
 
-    def _serve(
-        self, method: str, resource: Resource, namespace: str, name: str, body: Any, *, whole: bool
-    ) -> Any:
+    def _admit(self, method: str, resource: Resource, namespace: str) -> None:
         if resource not in self.served:
             raise RefusedError(404, "the server could not find the requested resource")
         refusal = self.refuse(method, resource, namespace)
         if refusal is not None:
             raise refusal
+
+    def _list_objects(
+        self, resource: Resource, namespace: str, labels: Mapping[str, str], *, whole: bool
+    ) -> Any:
+        self._admit("GET", resource, namespace)
+        found = [
+            held if whole else {"metadata": held["metadata"]}
+            for (kind, where, called), held in self.objects.items()
+            if kind == resource
+            and namespace in ("", where)
+            and (kind, where, called) not in self.hidden
+            and labels.items() <= held["metadata"].get("labels", {}).items()
+        ]
+        return json.loads(json.dumps({"metadata": {}, "items": found or None}))
+
+    def _serve(self, method: str, resource: Resource, namespace: str, name: str, body: Any) -> Any:
+        self._admit(method, resource, namespace)
         key = resource, namespace, name
-        if not name:
-            found = [
-                held if whole else {"metadata": held["metadata"]}
-                for (kind, where, called), held in self.objects.items()
-                if kind == resource and namespace in ("", where) and (kind, where, called) not in self.hidden
-            ]
-            return json.loads(json.dumps({"metadata": {}, "items": found or None}))
         if method == "PATCH":
             return json.loads(json.dumps(self._apply(key, body)))
         if key not in self.objects:
@@ -189,6 +223,11 @@ class InMemoryCluster(Cluster):
             self._touch(held)
         else:
             del self.objects[key]
+
+
+def _labels(selector: str) -> dict[str, str]:
+    """The labels that a selector asks for."""
+    return dict(label.split("=", 1) for label in selector.split(",") if label)
 
 
 def _parts(path: str) -> tuple[str, str, str]:

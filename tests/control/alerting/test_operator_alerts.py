@@ -1,8 +1,12 @@
 """What users of Prometheus Operator and of grafana-operator see of Checks, on a real API server."""
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from pollwatch.control.alerting.apis import (
     GRAFANA_DASHBOARDS,
@@ -14,15 +18,24 @@ from pollwatch.control.alerting.apis import (
 )
 from pollwatch.control.cluster import Resource
 from pollwatch.control.owner import CLUSTER_ROLES
+from tests.cluster.apiclient import documents_in
 from tests.cluster.controlplane import ControlPlane
 from tests.control.alerting.conftest import Objects, until
-from tests.control.conftest import Checks, StartOperator
+from tests.control.conftest import RBAC, Checks, StartOperator
+from tests.control.operators import POLLWATCH
+from tests.control.pool_stage import SYSTEM_NAMESPACE
 from tests.support.sites import Site
 
 BOARDS = {
     f"pollwatch-{path.stem}": path
     for path in (Path(__file__).parents[3] / "charts" / "pollwatch" / "dashboards").glob("*.json")
 }
+
+SELF = "pollwatch-self"
+SELF_KINDS = (GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS)
+"""What holds the alerts on Pollwatch itself."""
+
+QUICKSTART = RBAC.parent / "samples" / "quickstart"
 
 pytestmark = pytest.mark.usefixtures("both_operators")
 
@@ -265,3 +278,113 @@ def test_grafana_operator_has_the_dashboards_of_the_chart_until_they_are_not_wan
     start("--dashboards=never")
     for name in BOARDS:
         home.wait_gone(GRAFANA_DASHBOARDS, name)
+
+
+def test_grafana_operator_has_the_alerts_on_pollwatch_itself_that_pollwatch_rules_prints(
+    start: StartOperator, home: Objects
+) -> None:
+    defaults = ("--alert-severity=page", "--alert-label=desk=night")
+    command = (
+        POLLWATCH,
+        "rules",
+        QUICKSTART,
+        "--self",
+        "--output=grafana",
+        "--data-source=thanos",
+        *defaults,
+    )
+    printed = subprocess.run(command, check=True, capture_output=True, text=True)
+    operator = start("--grafana-datasource=thanos", *defaults)
+    (group,) = (one for one in yaml.safe_load(printed.stdout)["groups"] if one["name"] == "pollwatch")
+
+    def written() -> list[dict[str, Any]]:
+        rules: list[dict[str, Any]] = home.wait(GRAFANA_RULE_GROUPS, SELF)["spec"]["rules"]
+        return without_names(rules)
+
+    until(lambda: written() == without_names(group["rules"]), "the rules")
+    rules = home.wait(GRAFANA_RULE_GROUPS, SELF)["spec"]
+    assert rules["interval"] == group["interval"]
+    assert f"PollwatchGone {SYSTEM_NAMESPACE}" in {rule["title"] for rule in rules["rules"]}
+    assert rules["folderRef"] == SELF
+    folder = home.wait(GRAFANA_FOLDERS, SELF)
+    assert folder["spec"]["title"] == f"Pollwatch itself: {SYSTEM_NAMESPACE}"
+    assert not operator.series("pollwatch_operator_api_requests_total", 'code="403"')
+
+
+def without_names(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rules but for what tells them from others in Grafana."""
+    return [{field: rule[field] for field in rule if field not in ("uid", "title")} for rule in rules]
+
+
+def test_alerts_on_pollwatch_itself_are_put_right_and_taken_away_and_those_of_checks_stay_as_they_are(
+    start: StartOperator, checks: Checks, objects: Objects, home: Objects, site: Site
+) -> None:
+    first = start()
+    checks.create("front-page", http={"url": site.url})
+    checks.wait_reason("front-page", "AlertsRendered", "Rendered")
+    home.wait(GRAFANA_RULE_GROUPS, SELF)
+    of_check = [objects.get(kind) for kind in SELF_KINDS]
+    rules = home.get(GRAFANA_RULE_GROUPS, SELF)["spec"]["rules"]
+
+    home.change(GRAFANA_RULE_GROUPS, {"spec": {"rules": rules[1:]}}, SELF)
+    home.change(GRAFANA_FOLDERS, {"spec": {"title": "Something else"}}, SELF)
+    until(lambda: home.get(GRAFANA_RULE_GROUPS, SELF)["spec"]["rules"] == rules, "the rules to be put right")
+    until(
+        lambda: home.get(GRAFANA_FOLDERS, SELF)["spec"]["title"].startswith("Pollwatch itself"),
+        "the title to be put right",
+    )
+    for kind in SELF_KINDS:
+        home.delete(kind, SELF)
+    for kind in SELF_KINDS:
+        home.wait(kind, SELF)
+    assert [objects.get(kind) for kind in SELF_KINDS] == of_check
+    assert checks.condition("front-page", "AlertsRendered")["reason"] == "Rendered"
+    first.stop()
+
+    start("--grafana-rules=never")
+    for kind in SELF_KINDS:
+        home.wait_gone(kind, SELF)
+    assert home.names(SERVICE_MONITORS) == ["pollwatch"]
+
+
+def test_alerts_on_pollwatch_itself_go_without_those_of_checks_in_its_namespace_and_the_other_way_round(
+    cluster: ControlPlane, start: StartOperator, home: Objects, site: Site
+) -> None:
+    start(f"--namespace={SYSTEM_NAMESPACE}")
+    checks = Checks(cluster, SYSTEM_NAMESPACE)
+    checks.create("front-page", http={"url": site.url})
+    checks.wait_reason("front-page", "AlertsRendered", "Rendered")
+    for kind in SELF_KINDS:
+        home.wait(kind, SELF)
+    before = [home.get(kind, SELF) for kind in SELF_KINDS]
+
+    checks.delete("front-page")
+    for kind in SELF_KINDS:
+        home.wait_gone(kind)
+    assert [home.get(kind, SELF) for kind in SELF_KINDS] == before
+
+
+@pytest.fixture
+def _few_namespaces(cluster: ControlPlane, namespace: str) -> Iterator[None]:
+    """Alert rules may be written in the test's namespace, and in no other one by that right."""
+    (binding, *_) = documents_in(RBAC / "alerts" / "cluster-role-binding.yaml")
+    cluster.admin.delete(cluster.admin.path_of(binding))
+    cluster.admin.apply(documents_in(RBAC / "namespaced" / "alerts.yaml"), namespace=namespace)
+    yield
+    cluster.admin.apply([binding])
+
+
+@pytest.mark.usefixtures("_few_namespaces")
+def test_an_operator_of_a_few_namespaces_may_keep_the_alerts_on_itself_where_it_is(
+    start: StartOperator, checks: Checks, home: Objects, site: Site
+) -> None:
+    for kind in SELF_KINDS:
+        if home.get(kind, SELF):
+            home.delete(kind, SELF)
+    operator = start()
+    checks.create("front-page", http={"url": site.url})
+    checks.wait_reason("front-page", "AlertsRendered", "Rendered")
+
+    for kind in SELF_KINDS:
+        home.wait(kind, SELF)
+    assert not operator.series("pollwatch_operator_api_requests_total", 'code="403"')

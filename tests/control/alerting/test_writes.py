@@ -42,8 +42,8 @@ def test_an_hour_in_which_nothing_changes_is_an_hour_without_a_write() -> None:
             cluster.asked.clear()
             await asyncio.sleep(3600)
             assert cluster.writes == []
-            # Two discoveries and five lists each 15 s.
-            assert len(cluster.asked) <= 3600 / 15 * 7 + 7
+            # Two discoveries and seven lists each 15 s.
+            assert len(cluster.asked) <= 3600 / 15 * 9 + 9
 
     play(scene)
 

@@ -1,7 +1,7 @@
 """The kinds of other people's operators that are written here, and how ours are told from theirs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pollwatch.control.cluster import Resource
 from pollwatch.control.pools.names import LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME
@@ -14,7 +14,7 @@ RULE_LABELS: Mapping[str, str] = {
 """Labels of every object that holds alert rules of Checks."""
 
 MONITOR_LABELS: Mapping[str, str] = {**RULE_LABELS, LABEL_COMPONENT: "monitoring"}
-"""Labels of every object about Pollwatch itself: how it is scraped, and dashboards."""
+"""Labels of every object about Pollwatch itself: how it is scraped, its own alerts, and dashboards."""
 
 
 def selector(labels: Mapping[str, str]) -> str:
@@ -66,6 +66,9 @@ GRAFANA_DASHBOARDS = Resource(
     plural="grafanadashboards",
     label_selector=selector(MONITOR_LABELS),
 )
+# Other labels, other objects: who tidies up after Checks does not see these, nor the other way round.
+SELF_FOLDERS = replace(GRAFANA_FOLDERS, label_selector=selector(MONITOR_LABELS))
+SELF_RULE_GROUPS = replace(GRAFANA_RULE_GROUPS, label_selector=selector(MONITOR_LABELS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +93,11 @@ RULE_APIS = (PROMETHEUS, GRAFANA)
 RULE_KINDS = tuple(resource for api in RULE_APIS for resource in api.resources)
 """All kinds that Checks have objects of, in the order in which they are applied."""
 
-OWN_KINDS = (POD_MONITORS, SERVICE_MONITORS, GRAFANA_DASHBOARDS)
-"""All kinds that Pollwatch has objects of for itself, in its own namespace."""
+SELF_RULES = RuleApi(name="grafana-operator", resources=(SELF_FOLDERS, SELF_RULE_GROUPS))
+"""How Grafana evaluates the alerts on Pollwatch itself."""
+
+OWN_KINDS = (POD_MONITORS, SERVICE_MONITORS, GRAFANA_DASHBOARDS, *SELF_RULES.resources)
+"""All kinds that Pollwatch has objects of for itself, in its own namespace; a folder before what is in it."""
 
 HAS_STATUS = frozenset({GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS})
 """Kinds whose own status says whether they could be put into force."""

@@ -1,10 +1,10 @@
-"""Keeps the objects by which others scrape Pollwatch itself, and show what it found."""
+"""Keeps the objects by which others scrape Pollwatch itself, alert on it, and show what it found."""
 
 from collections.abc import Sequence
 
 import structlog
 
-from pollwatch.control.alerting.apis import OWN_KINDS
+from pollwatch.control.alerting.apis import OWN_KINDS, SELF_RULES
 from pollwatch.control.alerting.compare import seal
 from pollwatch.control.alerting.keeper import Keeper, NotOursError
 from pollwatch.control.alerting.lookout import Lookout
@@ -16,7 +16,7 @@ from pollwatch.control.follower import ObjectName, name_of
 
 
 class OwnObjects:
-    """Keeps monitors and dashboards. They are no Check's: what goes wrong is logged, once."""
+    """Keeps monitors, dashboards and its own alerts. They are no Check's: what goes wrong is logged, once."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class OwnObjects:
         """Bring the objects to what is wanted; return what kept us from it for now."""
         failure: ClusterError | None = None
         for resource, document in self._wanted:
-            if not self._lookout.can_reach(resource, self._namespace):
+            if not self._can_reach(resource):
                 continue
             what = f"{resource.kind} {document['metadata']['name']}"
             try:
@@ -65,9 +65,15 @@ class OwnObjects:
             failure = error
         return failure
 
+    def _can_reach(self, resource: Resource) -> bool:
+        """Whether objects of a kind can be kept; a folder is for nothing where no rules can be in it."""
+        needed = SELF_RULES.resources if resource in SELF_RULES.resources else (resource,)
+        return all(self._lookout.can_reach(one, self._namespace) for one in needed)
+
     async def _drop_others(self) -> None:
         wanted = {(resource, name_of(document)) for resource, document in self._wanted}
-        for resource in OWN_KINDS:
+        # Rules before the folder that they are in.
+        for resource in reversed(OWN_KINDS):
             for name in self._keeper.names(resource, self._namespace):
                 if (resource, name) not in wanted:
                     await self._drop(resource, name)

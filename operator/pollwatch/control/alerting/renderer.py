@@ -1,12 +1,10 @@
 """Makes rules of Checks, and of rules the objects that other operators read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from pollwatch.alerting.check_rules import rules_of_check
 from pollwatch.alerting.defaults import alert_problems, merge
-from pollwatch.alerting.grafana import grafana_alert_rule_group
 from pollwatch.alerting.model import RuleGroup
 from pollwatch.alerting.prometheus import prometheus_rule
 from pollwatch.api.alert import AlertSpec
@@ -19,6 +17,7 @@ from pollwatch.control.alerting.apis import (
     RULE_LABELS,
     RuleApi,
 )
+from pollwatch.control.alerting.grafana_objects import grafana_folder, grafana_rules
 from pollwatch.control.alerting.layout import OBJECT
 from pollwatch.control.alerting.rendering import CheckRules, Document
 from pollwatch.control.alerting.settings import AlertSettings
@@ -44,28 +43,17 @@ class RuleRenderer:
         if api is PROMETHEUS:
             labels = {**self._settings.object_labels, **RULE_LABELS}
             return ((PROMETHEUS_RULES, prometheus_rule(namespace, name, groups, labels=labels)),)
-        selector = {"matchLabels": dict(self._settings.grafana_instances)}
-        rule_group = grafana_alert_rule_group(
+        instances = self._settings.grafana_instances
+        folder = grafana_folder(
+            namespace, OBJECT, title=f"Pollwatch: {namespace}", instances=instances, labels=RULE_LABELS
+        )
+        rules = grafana_rules(
             namespace,
             name,
             groups,
-            folder={"folderRef": OBJECT},
+            folder=OBJECT,
             data_source=self._settings.grafana_datasource,
-            instance_selector=selector,
+            instances=instances,
+            labels=RULE_LABELS,
         )
-        folder = {
-            "apiVersion": GRAFANA_FOLDERS.api_version,
-            "kind": GRAFANA_FOLDERS.kind,
-            "metadata": {"name": OBJECT, "namespace": namespace, "labels": dict(RULE_LABELS)},
-            "spec": {
-                "title": f"Pollwatch: {namespace}",
-                "instanceSelector": selector,
-                # Grafana is hardly ever in the namespace of a Check.
-                "allowCrossNamespaceImport": True,
-            },
-        }
-        return ((GRAFANA_FOLDERS, folder), (GRAFANA_RULE_GROUPS, _labelled(rule_group)))
-
-
-def _labelled(document: Mapping[str, Any]) -> Document:
-    return {**document, "metadata": {**document["metadata"], "labels": dict(RULE_LABELS)}}
+        return (GRAFANA_FOLDERS, folder), (GRAFANA_RULE_GROUPS, rules)

@@ -1,4 +1,4 @@
-"""Alert rules for all Checks, monitors and dashboards: what the one operator that leads does."""
+"""Alert rules for all Checks, and objects about Pollwatch itself: what the one operator that leads does."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -222,8 +222,9 @@ class Alerting:
                     shard.stale = True
                 self._touch(name.namespace)
         for resource, name in seen.spoken:
-            for shard in self._namespace(name.namespace).holding(resource, name):
-                scribe.tell(name.namespace, shard)
+            if resource not in OWN_KINDS:
+                for shard in self._namespace(name.namespace).holding(resource, name):
+                    scribe.tell(name.namespace, shard)
 
     def _log_access(self, lookout: Lookout) -> None:
         """Say, once, where rules are rendered to and what keeps us from it."""

@@ -7,6 +7,7 @@ from pollwatch.alerting.defaults import AlertDefaults
 from pollwatch.control.alerting.apis import GRAFANA, PROMETHEUS, RuleApi
 from pollwatch.control.alerting.boards import FOLDER, dashboards
 from pollwatch.control.alerting.monitors import Document, Home, monitors
+from pollwatch.control.alerting.self_alerts import self_alerts
 from pollwatch.control.cluster import Resource
 
 LOOK_PERIOD = 15.0
@@ -22,7 +23,7 @@ class AlertSettings:
     prometheus_rules: bool = True
     """Whether PrometheusRules are written, where the cluster knows them."""
     grafana_rules: bool = True
-    """Whether GrafanaAlertRuleGroups are."""
+    """Whether GrafanaAlertRuleGroups are, also of the alerts on Pollwatch itself."""
     monitors: bool = True
     """Whether a ServiceMonitor and a PodMonitor are."""
     dashboards: bool = True
@@ -50,9 +51,16 @@ class AlertSettings:
 
     @property
     def own_documents(self) -> Sequence[tuple[Resource, Document]]:
-        """What says how Pollwatch is scraped, and what shows what it found."""
+        """What says how Pollwatch is scraped, what shows what it found, and the alerts on it in Grafana."""
         shown = dashboards(self.home, folder=self.dashboard_folder, instances=self.grafana_instances)
+        told = self_alerts(
+            self.home.namespace,
+            self.defaults,
+            data_source=self.grafana_datasource,
+            instances=self.grafana_instances,
+        )
         return (
             *(monitors(self.home, self.object_labels) if self.monitors else ()),
             *(shown if self.dashboards else ()),
+            *(told if self.grafana_rules else ()),
         )
