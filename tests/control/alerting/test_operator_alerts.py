@@ -388,3 +388,42 @@ def test_an_operator_of_a_few_namespaces_may_keep_the_alerts_on_itself_where_it_
     for kind in SELF_KINDS:
         home.wait(kind, SELF)
     assert not operator.series("pollwatch_operator_api_requests_total", 'code="403"')
+
+
+def test_what_grafana_operator_cannot_bring_to_grafana_of_pollwatch_itself_is_in_the_log_until_it_can(
+    start: StartOperator, home: Objects
+) -> None:
+    operator = start()
+    conditions = {
+        (GRAFANA_DASHBOARDS, "pollwatch-overview"): "DashboardSynchronized",
+        (GRAFANA_FOLDERS, SELF): "FolderSynchronized",
+        (GRAFANA_RULE_GROUPS, SELF): "AlertGroupSynchronized",
+    }
+
+    def told(event: str, status: str, message: str) -> dict[str, str]:
+        """Say it of all three, as grafana-operator would; return what the log has of each."""
+        for (kind, name), condition in conditions.items():
+            said = {
+                "type": condition,
+                "status": status,
+                "reason": "Said",
+                "message": message,
+                "lastTransitionTime": "2016-11-08T20:00:00Z",
+                # The operator may just have written another spec.
+                "observedGeneration": home.wait(kind, name)["metadata"]["generation"],
+            }
+            home.write_status(kind, {"conditions": [said]}, name)
+        return {entry["object"]: entry.get("error", "") for entry in operator.entries(event)}
+
+    refused, well = (
+        f"an object about Pollwatch itself is {how}" for how in ("not in force", "in force again")
+    )
+    errors = "Errors:\n- grafana: [403] folders:write"
+    until(lambda: len(told(refused, "False", errors)) == 3, "the log to tell what Grafana said")
+    until(lambda: len(told(well, "True", "applied")) == 3, "the log to tell that all is well")
+
+    objects = [f"{kind.kind} {name}" for kind, name in conditions]
+    entries = operator.entries(refused)
+    assert sorted((one["object"], one["error"]) for one in entries) == sorted(
+        (one, "Errors: - grafana: [403] folders:write") for one in objects
+    )

@@ -99,5 +99,5 @@ SELF_RULES = RuleApi(name="grafana-operator", resources=(SELF_FOLDERS, SELF_RULE
 OWN_KINDS = (POD_MONITORS, SERVICE_MONITORS, GRAFANA_DASHBOARDS, *SELF_RULES.resources)
 """All kinds that Pollwatch has objects of for itself, in its own namespace; a folder before what is in it."""
 
-HAS_STATUS = frozenset({GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS})
+HAS_STATUS = frozenset({*GRAFANA.resources, *SELF_RULES.resources, GRAFANA_DASHBOARDS})
 """Kinds whose own status says whether they could be put into force."""

@@ -117,6 +117,10 @@ class Keeper:
         there = self._held(resource, name)
         if there is not None and there.ending:
             return Standing(waiting=f"{resource.kind} {name.name} is being deleted, to be made anew")
+        return self.said(resource, name)
+
+    def said(self, resource: Resource, name: ObjectName) -> Standing:
+        """Give what who puts an object into force has said of it for long enough."""
         return self._standings.get((resource, name))
 
     def ripen(self) -> list[ObjectKey]:

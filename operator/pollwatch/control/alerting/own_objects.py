@@ -11,6 +11,7 @@ from pollwatch.control.alerting.lookout import Lookout
 from pollwatch.control.alerting.monitors import Document
 from pollwatch.control.alerting.owner import Owner
 from pollwatch.control.alerting.refusals import in_words, may_pass
+from pollwatch.control.alerting.standing import Standing
 from pollwatch.control.cluster import ClusterError, RefusedError, Resource
 from pollwatch.control.follower import ObjectName, name_of
 
@@ -42,6 +43,7 @@ class OwnObjects:
         self._keeper = keeper
         self._lookout = lookout
         self._told: dict[str, str] = {}
+        self._out_of_force: set[str] = set()
         self._log = structlog.get_logger("pollwatch.alerting")
 
     async def tend(self) -> ClusterError | None:
@@ -59,6 +61,7 @@ class OwnObjects:
                 failure = error
             else:
                 self._tell(what, "")
+                self._tell_standing(what, self._keeper.said(resource, name_of(document)))
         try:
             await self._drop_others()
         except ClusterError as error:
@@ -95,3 +98,15 @@ class OwnObjects:
             self._told[what] = trouble
             if trouble:
                 self._log.warning(event, object=what, error=trouble)
+
+    def _tell_standing(self, what: str, standing: Standing) -> None:
+        """Say, once, that an object is not taken: in other words at each try, it is the same trouble."""
+        trouble = standing.problem or standing.waiting
+        if bool(trouble) == (what in self._out_of_force):
+            return
+        if trouble:
+            self._out_of_force.add(what)
+            self._log.warning("an object about Pollwatch itself is not in force", object=what, error=trouble)
+        else:
+            self._out_of_force.discard(what)
+            self._log.info("an object about Pollwatch itself is in force again", object=what)

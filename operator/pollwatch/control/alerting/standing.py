@@ -30,7 +30,7 @@ _SYNCHRONIZED = "Synchronized"
 
 
 def read_standing(document: Mapping[str, Any]) -> Standing:
-    """Read how a GrafanaFolder or GrafanaAlertRuleGroup stands; a status of an older spec says nothing."""
+    """Read how an object of grafana-operator stands; a status of an older spec says nothing."""
     generation = document["metadata"].get("generation", 0)
     status = document.get("status") or {}
     conditions = [
