@@ -257,3 +257,25 @@ def test_hints_are_for_those_who_know_them() -> None:
     decoded = decode_lines(LINE, hints={"writtenBy": "pollwatch 9.0", "since": [1, 2]})
 
     assert len(decoded.plan.checks) == 1
+
+
+@pytest.mark.parametrize("rate", [0, -1.0, True, "2", None, [1]])
+def test_a_hint_that_is_not_understood_refuses_no_plan(rate: object) -> None:
+    decoded = decode_lines(LINE, hints={"hostRate": rate, "since": 1})
+
+    assert len(decoded.plan.checks) == 1
+    assert decoded.plan.host_rate is None
+
+
+def test_the_share_of_a_hosts_rate_is_a_hint_so_that_older_workers_take_the_plan() -> None:
+    encoded = PlanEncoder(pool="east", worker="east-0").encode(Plan(host_rate=12.5))
+
+    assert json.loads(encoded.header(1))["hints"] == {"hostRate": 12.5}
+    assert decode(encoded.header(1), encoded.payload).plan.host_rate == 12.5
+
+
+def test_without_a_share_of_a_hosts_rate_a_plan_is_as_it_always_was() -> None:
+    encoded = PlanEncoder(pool="east", worker="east-0").encode(Plan())
+
+    assert "hints" not in json.loads(encoded.header(1))
+    assert decode_lines(LINE).plan.host_rate is None

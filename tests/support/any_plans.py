@@ -89,7 +89,7 @@ def plans_of(checks: st.SearchStrategy[CheckPlan], *, most: int = 6) -> st.Searc
     """Plans of such Checks: sorted, no key twice."""
     lists = st.lists(checks, max_size=most, unique_by=lambda check: check.key)
     ordered = lists.map(lambda some: tuple(sorted(some, key=lambda check: check.key)))
-    return st.builds(Plan, checks=ordered, egress=any_policies)
+    return st.builds(Plan, checks=ordered, egress=any_policies, host_rate=st.none() | _seconds)
 
 
 any_plans = plans_of(any_checks)

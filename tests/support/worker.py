@@ -73,8 +73,10 @@ class WorkerBench:
             raise
         return replace(sample, started=started, duration=network.clock.time() - started)
 
-    def apply(self, *checks: CheckPlan, egress: EgressPolicy = UNRESTRICTED) -> None:
-        self.worker.apply(Plan(checks=checks, egress=egress))
+    def apply(
+        self, *checks: CheckPlan, egress: EgressPolicy = UNRESTRICTED, host_rate: float | None = None
+    ) -> None:
+        self.worker.apply(Plan(checks=checks, egress=egress, host_rate=host_rate))
 
     def run(self, *steps: float | Callable[[], object], grace: float = 0.0) -> None:
         """Run the worker; each step is a time to let pass, in seconds, or something to do."""

@@ -1,13 +1,14 @@
 """First starts: of what is new, and of what a restarted worker goes on with."""
 
 import math
+from bisect import bisect_left
 from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pollwatch.plan.checks import HttpProbe, Resolve
+from pollwatch.plan.checks import CheckPlan, HttpProbe, Resolve
 from pollwatch.worker.entry import Entry
 from pollwatch.worker.first_starts import (
     FIRST_STARTS_PER_DESTINATION,
@@ -143,6 +144,87 @@ def test_one_destination_gets_ten_first_starts_a_second_after_ten_at_once() -> N
     assert max(per_second) <= 2_000 / FIRST_STARTS_PER_DESTINATION
 
 
+def starts_of_pool(*, workers: int, limit: float, checks: int, period: float, until: float) -> list[float]:
+    """New Checks of one host, shared out to workers that get their plans in one moment: all their starts."""
+    tables = [make_timetable() for _ in range(workers)]
+    for table in tables:
+        table.limit_destinations(limit / workers)
+    for number in range(checks):
+        identity = f"a/{number}"
+        tables[number % workers].add(
+            identity, identity=identity, period=period, now=0.0, destination="www.example.org"
+        )
+    return sorted(at for table in tables for at, _ in starts_until(table, until))
+
+
+def most_within(seconds: float, starts: list[float]) -> int:
+    return max(bisect_left(starts, start + seconds) - place for place, start in enumerate(starts))
+
+
+def test_first_starts_of_all_workers_of_a_pool_keep_to_what_a_host_gets() -> None:
+    starts = starts_of_pool(workers=4, limit=1.0, checks=1_000, period=3_600.0, until=3_600.0)
+    assert most_within(1.0, starts) <= 1 + 4
+    assert most_within(60.0, starts) <= 60 + 4
+    # Each is started, some of them at their slot and not ahead of it.
+    assert 1_000 <= len(starts) <= 2_000
+
+
+def test_what_is_new_at_a_host_that_gets_all_it_may_mostly_waits_for_its_slot() -> None:
+    # As stretched as the operator does it: 400 Checks at one a second.
+    starts = starts_of_pool(workers=4, limit=1.0, checks=400, period=400.0, until=1_200.0)
+    assert bisect_left(starts, 400.0) <= 1.5 * 400
+    assert len(starts) <= 1.2 * 1_200
+
+
+def test_a_pool_that_may_probe_a_host_often_starts_ten_at_once_in_each_worker_all_the_same() -> None:
+    starts = starts_of_pool(workers=2, limit=50.0, checks=20, period=3_600.0, until=1.0)
+    assert len(starts) == 20
+    assert max(starts) <= 0.3
+
+
+def test_a_check_that_is_changed_again_and_again_is_probed_no_more_often() -> None:
+    table = make_timetable()
+    table.limit_destinations(1.0)
+    starts = 0
+    entry = table.add("a", identity="a", period=3_600.0, now=0.0, destination="www.example.org")
+    for step in range(600):
+        now = step * 0.1
+        table.remove(entry)
+        entry = table.add("a", identity="a", period=3_600.0, now=now, destination="www.example.org")
+        for started in table.pop_due(now + 0.0999, 100):
+            starts += 1
+            table.finished(started)
+    assert 20 <= starts <= 62
+
+
+def test_what_waits_for_its_first_start_and_is_changed_does_not_meet_all_others_later() -> None:
+    table = make_timetable()
+    table.limit_destinations(1.0)
+
+    def add(number: int, now: float) -> Entry[str]:
+        name = str(number)
+        return table.add(name, identity=name, period=86_400.0, now=now, destination="www.example.org")
+
+    entries = [add(number, 0.0) for number in range(500)]
+    for number, entry in enumerate(entries):
+        table.remove(entry)
+        entries[number] = add(number, 1.5)
+    due = sorted(entry.due for entry in entries)
+    assert most_within(10.0, due) <= 11
+    assert due[-1] <= 1_020.0
+
+
+def test_destinations_that_nothing_goes_to_any_more_are_forgotten() -> None:
+    table = make_timetable()
+    for number in range(5_000):
+        now = float(number)
+        host = f"{number}.example.org"
+        entry = table.add(host, identity=host, period=60.0, now=now, destination=host)
+        table.pop_due(now + 0.5, 10)
+        table.remove(entry)
+    assert len(table._first_starts._queues) < 200
+
+
 def test_a_few_that_are_new_at_one_destination_start_at_once() -> None:
     table = make_timetable()
     entries = [
@@ -207,3 +289,14 @@ def test_a_worker_that_resumes_finds_addresses_soon_and_goes_on_at_their_slots()
     assert set(probed) == {None, *addresses}
     # At their slots, and those made up for that were just before: no burst of fifty.
     assert sum(at < 1_002.0 for at in bench.probed_at) < 20
+
+
+def test_a_worker_keeps_to_its_share_of_what_a_host_gets_when_checks_are_new_and_when_they_change() -> None:
+    def checks(path: str) -> tuple[CheckPlan, ...]:
+        probe = HttpProbe(url=f"https://www.example.org/{path}")
+        return tuple(make_check(f"check-{n:02}", probe=probe, period=3_600.0) for n in range(50))
+
+    bench = WorkerBench()
+    bench.apply(*checks("old"), host_rate=0.5)
+    bench.run(20.0, lambda: bench.apply(*checks("new"), host_rate=0.5), 20.0)
+    assert 8 <= len(bench.probed) <= 0.5 * 40 + 1

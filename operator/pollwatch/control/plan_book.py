@@ -20,6 +20,8 @@ class PlanBook:
     def __init__(self, egress: EgressPolicy = UNRESTRICTED) -> None:
         self.egress = egress
         """What the plan allows to connect to."""
+        self.host_rate: float | None = None
+        """Probes a second to one host that are the worker's share; `None`: nobody said."""
         self._plan: Plan | None = None
         """As it was when it was asked for last; `None`: Checks changed since."""
         self._checks: dict[CheckKey, CheckPlan] = {}
@@ -77,7 +79,7 @@ class PlanBook:
     def plan(self) -> Plan:
         """Return the plan as it is now; while nothing changes, the same object."""
         if self._plan is None:
-            self._plan = Plan(checks=tuple(self._sorted), egress=self.egress)
-        elif self._plan.egress is not self.egress:
-            self._plan = replace(self._plan, egress=self.egress)
+            self._plan = Plan(checks=tuple(self._sorted), egress=self.egress, host_rate=self.host_rate)
+        elif self._plan.egress is not self.egress or self._plan.host_rate != self.host_rate:
+            self._plan = replace(self._plan, egress=self.egress, host_rate=self.host_rate)
         return self._plan

@@ -179,6 +179,9 @@ class Plan:
     checks: tuple[CheckPlan, ...] = ()
     """Sorted by key."""
     egress: EgressPolicy = UNRESTRICTED
+    host_rate: float | None = None
+    """This worker's share of the probes a second that one host gets from the pool, above 0; `None`: nobody
+    said. The rates of Checks keep to what the host gets already: it is for what starts beside them."""
 
 
 class Target(NamedTuple):

@@ -89,7 +89,7 @@ class PlanDecoder:
         checks = await self._merge(blocks, breathe)
         self._blocks, self._checks = blocks, checks
         return DecodedPlan(
-            plan=Plan(checks=checks, egress=head.egress),
+            plan=Plan(checks=checks, egress=head.egress, host_rate=head.hints.host_rate),
             header=head,
             unsupported=tuple(sorted(key for block in blocks.values() for key in block.unsupported)),
         )

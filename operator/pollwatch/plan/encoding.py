@@ -10,7 +10,7 @@ from pollwatch.plan.blocks import Block, pack, unpack
 from pollwatch.plan.check_codec import write_check, write_texts
 from pollwatch.plan.checks import CheckPlan, Plan
 from pollwatch.plan.errors import PlanTooLargeError
-from pollwatch.plan.header import MAX_PARTS, MAX_REVISION, MAX_UNPACKED, Header, HeaderWriter
+from pollwatch.plan.header import MAX_PARTS, MAX_REVISION, MAX_UNPACKED, Header, HeaderWriter, Hints
 from pollwatch.plan.slots import SLOTS, slot_of
 
 BLOCKS = 64
@@ -103,6 +103,7 @@ class PlanEncoder:
             parts=len(parts),
             blocks=tuple(block.entry for block in payload),
             egress=plan.egress,
+            hints=Hints(host_rate=plan.host_rate),
         )
         writer = HeaderWriter(header)
         encoded = EncodedPlan(

@@ -1,6 +1,7 @@
 """The header of an encoded Plan: whose it is, and what the payload must be."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -23,6 +24,7 @@ _LONGEST = 1 << 20
 """Bytes; what is longer is no header."""
 _HINTS = "hints"
 """The one field that may hold what a worker does not know: it is ignored."""
+_HOST_RATE = "hostRate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,14 @@ class BlockEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """What a worker goes by that knows it; probing without is not wrong."""
+
+    host_rate: float | None = None
+    """See `Plan.host_rate`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """What is known of a plan without its payload."""
 
@@ -58,6 +68,7 @@ class Header:
     blocks: tuple[BlockEntry, ...] = ()
     """In the order of the payload."""
     egress: EgressPolicy = UNRESTRICTED
+    hints: Hints = Hints()
 
     @property
     def checks(self) -> int:
@@ -103,7 +114,8 @@ def read_header(line: bytes) -> Header:
         raise PlanError(
             PlanFault.CORRUPT, "plan.json was changed after it was written: its digest is another"
         )
-    document.pop(_HINTS, None)
+    if _HINTS in document:
+        document[_HINTS] = _known(document[_HINTS])
     try:
         header = _CODEC.read(document)
     except UnreadableError as error:
@@ -114,6 +126,12 @@ def read_header(line: bytes) -> Header:
         ) from None
     _judge(header)
     return header
+
+
+def _known(hints: Any) -> dict[str, Any]:
+    """Leave what is understood of the hints: what another version means by them refuses no plan."""
+    rate: Any = hints.get(_HOST_RATE) if type(hints) is dict else None
+    return {_HOST_RATE: rate} if type(rate) in (int, float) and 0 < rate < math.inf else {}
 
 
 def _read_object(line: bytes) -> dict[str, Any]:

@@ -80,6 +80,10 @@ class Schedule(Generic[R]):
         """Starts per second that all periods together ask for."""
         return self._timetable.rate
 
+    def limit_destinations(self, share: float | None) -> None:
+        """Say how many starts per second one destination may get; `None`: nobody said."""
+        self._timetable.limit_destinations(share)
+
     def add(
         self,
         job: Job[R],

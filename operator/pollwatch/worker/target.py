@@ -139,8 +139,8 @@ class TargetRun:
 def _host(probe: Probe) -> str:
     """What a probe is a load to."""
     if not isinstance(probe, HttpProbe):
-        return probe.host.lower()
+        return probe.host.lower().rstrip(".")
     try:
-        return urlsplit(probe.url).hostname or ""
+        return (urlsplit(probe.url).hostname or "").rstrip(".")
     except ValueError:
         return ""  # no URL: each of its samples will say so

@@ -108,6 +108,10 @@ class Timetable(Generic[W]):
     def __len__(self) -> int:
         return self._size
 
+    def limit_destinations(self, share: float | None) -> None:
+        """Say how many starts per second one destination may get; `None`: nobody said."""
+        self._first_starts.share = share
+
     @property
     def rate(self) -> float:
         """Starts per second that all periods together ask for."""
@@ -157,13 +161,13 @@ class Timetable(Generic[W]):
         entry.origin = entry.due = self._next_slot(entry, now)
         if first is FirstStart.RESUMED and not goes_on_at_its_slots(period):
             first = FirstStart.SOON
+        self._first_starts.join(destination, 1 / period, now=now)
         ahead = self._first_start(entry, first, phase.turn, now)
-        if ahead < entry.origin:
+        if ahead is not None:
             entry.slot = _FIRST
             entry.due = ahead
             if first is FirstStart.SOON:
                 self._keep_distance(entry)
-            self._first_starts.expect(tenant, destination)
         self._size += 1
         self._rate += 1 / period
         self._push(entry)
@@ -177,7 +181,9 @@ class Timetable(Generic[W]):
         """
         if not entry.alive or period == entry.period:
             return
-        self._rate += 1 / period - 1 / entry.period
+        change = 1 / period - 1 / entry.period
+        self._rate += change
+        self._first_starts.retime(entry.destination, change)
         entry.period = period
         entry.origin = self._next_slot(entry, now)
         if entry.slot == _FIRST:
@@ -208,7 +214,8 @@ class Timetable(Generic[W]):
         self._size -= 1
         self._rate = self._rate - 1 / entry.period if self._size else 0.0
         if entry.slot == _FIRST:
-            self._first_starts.had(entry.tenant.name, entry.destination)
+            self._first_starts.give_up(entry.tenant.name, entry.destination, entry.due)
+        self._first_starts.leave(entry.destination, 1 / entry.period)
         if entry.running:
             self._tenants.ended(entry.tenant)
         if entry in entry.tenant.ready:
@@ -312,14 +319,18 @@ class Timetable(Generic[W]):
     def _next_slot(self, entry: Entry[W], now: float) -> float:
         return now + (entry.offset * entry.period - self.unix(now)) % entry.period
 
-    def _first_start(self, entry: Entry[W], first: FirstStart, turn: float, now: float) -> float:
-        """Give when an entry is to be started ahead of its slots; after them or never: infinity."""
+    def _first_start(self, entry: Entry[W], first: FirstStart, turn: float, now: float) -> float | None:
+        """Give when an entry is started ahead of its slots, and have that expected; `None`: never."""
+        tenant, destination, starts = entry.tenant.name, entry.destination, self._first_starts
         if first is FirstStart.AT_SLOT:
-            return math.inf
-        if first is FirstStart.RESUMED:
-            age = now - (entry.origin - entry.period)
-            return now + age if is_made_up_for(age, entry.period) else math.inf
-        return now + self._first_starts.delay(entry.tenant.name, entry.destination, turn=turn)
+            return None
+        if first is FirstStart.SOON:
+            return starts.take(tenant, destination, turn=turn, now=now, before=entry.origin)
+        age = now - (entry.origin - entry.period)
+        if not is_made_up_for(age, entry.period):
+            return None
+        starts.expect(tenant, destination, now + age, turn=turn, now=now)
+        return now + age
 
     def _keep_distance(self, entry: Entry[W]) -> None:
         """Have the first slot come no sooner than half a period after the first start."""
@@ -328,7 +339,7 @@ class Timetable(Generic[W]):
 
     def _move(self, entry: Entry[W], slot: int) -> None:
         if entry.slot == _FIRST:
-            self._first_starts.had(entry.tenant.name, entry.destination)
+            self._first_starts.had(entry.tenant.name)
         entry.slot = slot
         entry.due = entry.origin + slot * entry.period
 

@@ -105,6 +105,7 @@ class Worker:
         is probed anew, soon.
         """
         self._follow_egress(plan)
+        self._services.schedule.limit_destinations(plan.host_rate)
         before, after = set(map(id, self._applied)), set(map(id, plan.checks))
         fresh = {check.key: check for check in plan.checks if id(check) not in before}
         for check in self._applied:

@@ -116,3 +116,21 @@ def test_a_move_that_workers_were_told_of_is_not_taken_back() -> None:
     shards.told()
     assert shards.take_back() == ()
     assert len(shards.members) == 2
+
+
+def test_the_members_of_a_pool_share_what_one_host_gets() -> None:
+    shards = Shards(POOL)
+    for number in range(4):
+        shards.add(number)
+    shards.set_host_rate(50.0)
+    for members in (2, 4):
+        shards.share_out([worker_name(POOL, number) for number in range(members)])
+        rates = [shard.book.plan().host_rate for shard in shards.shards[:members]]
+        assert rates == [50.0 / members] * members
+    for shard in shards.shards:
+        shard.stale = False
+    shards.set_host_rate(50.0)
+    assert not any(shard.stale for shard in shards.shards)
+    shards.set_host_rate(2.0)
+    assert all(shard.stale for shard in shards.shards)
+    assert {shard.book.plan().host_rate for shard in shards.shards} == {0.5}

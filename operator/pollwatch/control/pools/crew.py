@@ -121,6 +121,7 @@ class Crew:
         if tend or self._roster.has_moved(pool):
             self._trouble.invalid = self._trouble.obstacle = ""
             self._shards.set_egress(settings.egress)
+            self._shards.set_host_rate(settings.host_rate)
             self._roster.muster(pool)
             self._find_edited(held.uid)
         await self._deliver(maker)

@@ -49,6 +49,7 @@ class Shards:
         """Make it without Checks and without workers."""
         self._pool = pool
         self._egress: EgressPolicy = UNRESTRICTED
+        self._host_rate: float | None = None
         self._checks: dict[CheckKey, CheckPlan] = {}
         self._cores = 0.0
         self._sharding: Sharding | None = None
@@ -110,6 +111,11 @@ class Shards:
             shard.book.egress = egress
             shard.stale = True
 
+    def set_host_rate(self, rate: float) -> None:
+        """Change how many probes a second one host gets from all workers together."""
+        self._host_rate = rate
+        self._share_host_rate()
+
     def add(self, number: int) -> None:
         """Have a worker, without any Checks yet."""
         shard = Shard(self._pool, number)
@@ -148,6 +154,7 @@ class Shards:
             self._shards[loser].heirs[winner] = 0
             # It takes back what it gave: none waits for the other.
             self._shards[winner].heirs.pop(loser, None)
+        self._share_host_rate()
 
     def told(self) -> None:
         """Take in that workers are being told of the move: it cannot be taken back any more."""
@@ -170,6 +177,16 @@ class Shards:
         """Forget the workers, and keep the Checks: somebody else leads now."""
         self._sharding = self._before = None
         self._shards.clear()
+
+    def _share_host_rate(self) -> None:
+        """Tell each member its share. Who is none any more has no Checks to start."""
+        if self._host_rate is None:
+            return
+        for worker in self.members:
+            shard, share = self._shards[worker], self._host_rate / len(self.members)
+            if shard.book.host_rate != share:
+                shard.book.host_rate = share
+                shard.stale = True
 
     def _update(self, shard: Shard, changes: Changes) -> None:
         if shard.book.update(changes):
