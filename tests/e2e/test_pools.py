@@ -14,7 +14,12 @@ import pytest
 
 from tests.cluster.apiclient import ApiError
 from tests.cluster.node.images import TREE
-from tests.cluster.node.network import API_SERVER_ADDRESS, API_SERVICE_ADDRESS, NODE_ADDRESS
+from tests.cluster.node.network import (
+    API_SERVER_ADDRESS,
+    API_SERVICE_ADDRESS,
+    NODE_ADDRESS,
+    POD_GATEWAY_ADDRESS,
+)
 from tests.cluster.waiting import wait_until
 from tests.e2e.checks import check, status_of, wait_for_verdict
 from tests.e2e.pools import (
@@ -259,6 +264,8 @@ def test_another_operator_leads_when_the_leader_is_deleted_and_each_transition_i
         # By its name, and the kubelet, whose address the downward API tells: known when it is dialled.
         ("https://kubernetes.default.svc.cluster.local/healthz", "Ready"),
         (f"https://{NODE_ADDRESS}:10250/healthz", "Ready"),
+        # The same kubelet, where pods have their default gateway: their routes tell that.
+        (f"https://{POD_GATEWAY_ADDRESS}:10250/healthz", "Ready"),
     ],
 )
 def test_workers_reach_neither_the_api_server_nor_their_node(

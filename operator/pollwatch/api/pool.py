@@ -62,9 +62,9 @@ class ProbePoolSpec(Model):
     egress: Egress = Egress()
     """What workers may connect to. It is judged for each connection, on the address that a name was
     resolved to: first `deny`, then `allow`, then the protected addresses, then `default`. Protected are
-    cloud metadata services, link-local and loopback addresses, the API server and the node of the worker.
-    Only a rule of `allow` with `cidrs` opens them: were names enough, whoever controls a name could reach
-    them."""
+    cloud metadata services, link-local and loopback addresses, the API server and the node of the worker
+    (but no other node). Only a rule of `allow` with `cidrs` opens them: were names enough, whoever controls
+    a name could reach them."""
     labels: MetricLabels = Field(default_factory=dict)
     """Labels for all series of the pool, such as `location: east`. They win over a Check's labels of the
     same name."""

@@ -52,7 +52,8 @@ def command(*, plan: Path, listen: str, hosts_file: Path | None) -> None:
     """Probe what a plan folder says, and tell what was found.
 
     It needs no Kubernetes: an operator writes the folder, or a person does. Addresses that
-    POLLWATCH_NODE_ADDRESSES names (separated by commas) are probed only where the plan allows it.
+    POLLWATCH_NODE_ADDRESSES names (separated by commas), and with it the default gateways, are probed only
+    where the plan allows it.
     """
     settings = Settings(
         plan=_readable_folder(plan),

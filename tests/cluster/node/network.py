@@ -17,6 +17,8 @@ API_SERVICE_ADDRESS = "10.96.0.1"
 DNS_SERVICE_ADDRESS = "10.96.0.10"
 POD_RANGE = "10.244.0.0/16"
 NODE_POD_RANGE = "10.244.0.0/24"
+POD_GATEWAY_ADDRESS = "10.244.0.1"
+"""The node's, on the bridge between its pods: the first of that range, unless a network says otherwise."""
 CLUSTER_DOMAIN = "cluster.local"
 
 
