@@ -15,7 +15,7 @@ from pollwatch.control.data_plane import Found
 from pollwatch.control.links import feed_client
 from pollwatch.control.metrics import ControlMetrics
 from pollwatch.control.plan_book import Changes
-from pollwatch.control.pools.addresses import api_server_addresses
+from pollwatch.control.pools.addresses import ApiServerAddresses
 from pollwatch.control.pools.apply import Applier
 from pollwatch.control.pools.crew import Crew
 from pollwatch.control.pools.delivery import Delivery
@@ -31,8 +31,8 @@ from pollwatch.plan.clock import Clock
 TICK = 10.0
 """Seconds between looks at everything: what drifted, what did not run for long, what is overloaded."""
 
-ADDRESSES_EVERY = 300.0
-"""Seconds between looks at where the API server is."""
+ADDRESSES_EVERY = 60.0
+"""Seconds between looks at where the API server is: two small reads."""
 
 
 class Fleet:
@@ -114,11 +114,10 @@ class Fleet:
 
     async def _follow_addresses(self) -> None:
         failures = 0
-        known: tuple[str, ...] = ()
+        addresses = ApiServerAddresses(self._cluster, self._clock)
         while True:
             try:
-                known = await api_server_addresses(self._cluster, known=known)
-                self._pools.set_cluster_addresses(known)
+                self._pools.set_cluster_addresses(await addresses.look())
                 failures = 0
             except ClusterError as error:
                 failures += 1
