@@ -48,6 +48,14 @@ def test_a_worker_and_an_operator_that_are_one_rotation_apart_share_a_key() -> N
         before = after
 
 
+def test_no_key_is_made_before_the_worker_has_the_one_before_whatever_the_clocks_say() -> None:
+    first = due_keys(None, now=0.0)
+    ahead = due_keys(first, now=100 * ROTATION)
+    assert ahead is not None
+    assert due_keys(ahead, now=ROTATION, mounted=False) is None
+    assert due_keys(ahead, now=ROTATION, mounted=True) is not None
+
+
 def test_a_key_is_gone_at_the_rotation_after_the_next() -> None:
     numbers = count()
     names = (f"key-{next(numbers):028}" for _ in count())

@@ -63,10 +63,7 @@ async def test_keys_are_exchanged_worker_by_worker_and_none_is_out_of_reach_mean
         before = [mounted_keys(node, pod) for pod in pods]
         node.sync_volumes_after(None)
         for shard in range(2):
-            stage.admin.patch(
-                stage.path("secrets", f"{stage.base}-{shard}-keys"),
-                {"metadata": {"annotations": {ROTATED: LONG_AGO}}},
-            )
+            make_old(stage, shard)
         exchanged = await eventually(lambda: newest_keys(stage, before), "new keys for both")
         assert len({keys.feed_tokens[0] for keys in exchanged}) == 2
         assert len({keys.plan_keys[0] for keys in exchanged}) == 2
@@ -80,6 +77,40 @@ async def test_keys_are_exchanged_worker_by_worker_and_none_is_out_of_reach_mean
             "the plan to be live",
         )
         assert [mounted_keys(node, pod) for pod in pods] == before
+
+
+def make_old(stage: Stage, shard: int) -> None:
+    """Have the keys of a worker be due for exchange."""
+    stage.admin.patch(
+        stage.path("secrets", f"{stage.base}-{shard}-keys"),
+        {"metadata": {"annotations": {ROTATED: LONG_AGO}}},
+    )
+
+
+async def test_keys_are_not_exchanged_again_before_the_worker_has_those_of_the_last_time(
+    stage: Stage, node: LocalNode
+) -> None:
+    stage.create()
+    async with leading_fleet(stage):
+        await eventually(lambda: is_live(stage), "the worker to run by its plan")
+        mounted = mounted_keys(node, f"{stage.base}-0-0")
+        node.sync_volumes_after(None)
+        make_old(stage, 0)
+        await eventually(lambda: stage.keys(0).feed_tokens[1:] == mounted.feed_tokens, "new keys")
+    exchanged = stage.keys(0)
+    # Another one leads, by whose clock it is time again: that of the one before was days ahead.
+    make_old(stage, 0)
+    async with leading_fleet(stage) as running:
+        running.probe("front-page")
+        await eventually(
+            lambda: [worker["checks"] for worker in stage.status()["workers"]] == [1] and is_live(stage),
+            "the plan to be live",
+        )
+        assert stage.keys(0) == exchanged
+        node.sync_volumes_after(0.0)
+        await eventually(
+            lambda: stage.keys(0).feed_tokens[1:] == exchanged.feed_tokens[:1], "new keys once they are there"
+        )
 
 
 def newest_keys(stage: Stage, before: list[Keys]) -> list[Keys]:

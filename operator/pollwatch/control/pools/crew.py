@@ -47,7 +47,9 @@ class Crew:
         self._services = services
         self._workers = Workers(name, services, group, lambda: self.wake(tend=False))
         self._roster = Roster(name, shards, services, self._workers)
-        self._locksmith = Locksmith(services.cluster, services.owned, now=services.clock.time)
+        self._locksmith = Locksmith(
+            services.cluster, services.owned, accepted=self._workers.accepted, now=services.clock.time
+        )
         self._trouble = Trouble()
         self._courier = Courier(
             name, shards, services, self._workers, self._trouble, lambda: self.wake(tend=True)

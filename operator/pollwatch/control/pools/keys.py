@@ -4,13 +4,15 @@ Each worker has keys of its own, in a Secret that is mounted into its Pod alone:
 can neither read what its neighbours tell nor push them plans.
 
 A key is added a whole period before it is the oldest, and a worker accepts all that are in its
-Secret: while the kubelet brings the new one, the one before is good on both sides.
+Secret: while the kubelet brings the new one, the one before is good on both sides. So none is added
+before the worker has said that it has the one before, whatever clocks say: two in a rush, by leaders of
+whom one had its clock days ahead, would leave the worker with none that is in force.
 """
 
 import asyncio
 import base64
 import binascii
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -23,7 +25,7 @@ from pollwatch.control.conditions import rfc3339
 from pollwatch.control.pools.names import keys_name, labels
 from pollwatch.control.pools.owned import KEYS_FILE, KEYS_TYPE, SECRETS, HeldObject, OwnedObjects
 from pollwatch.control.pools.shards import Shard
-from pollwatch.worker.keys import Keys, KeysError
+from pollwatch.worker.keys import Keys, KeysError, key_identity
 
 ROTATION = 24 * 3600.0
 """Seconds from one key to the next."""
@@ -46,6 +48,11 @@ class KeysState:
     rotated: float
     """Unix seconds; 0: nobody knows."""
 
+    @property
+    def newest(self) -> frozenset[str]:
+        """Names of the newest key of each kind."""
+        return frozenset(map(key_identity, (*self.keys.feed_tokens[:1], *self.keys.plan_keys[:1])))
+
 
 def read_keys(held: HeldObject) -> KeysState | None:
     """Read the Secret of a worker; `None`: what is in it is of no use."""
@@ -64,6 +71,7 @@ def due_keys(
     before: KeysState | None,
     *,
     now: float,
+    mounted: bool = True,
     generate: Callable[[], str] = lambda: Fernet.generate_key().decode(),
 ) -> KeysState | None:
     """Say which keys a Secret has to hold from now on; `None`: those that it holds.
@@ -71,12 +79,13 @@ def due_keys(
     Args:
         before: what it holds; `None`: nothing of use.
         now: Unix seconds.
+        mounted: whether the worker is known to have the newest of those.
         generate: makes 32 random bytes in URL-safe base64.
     """
     if before is None:
         return KeysState(keys=Keys(feed_tokens=(generate(),), plan_keys=(generate(),)), rotated=now)
     # Clocks of operators differ: one that is behind must not exchange what was made just now.
-    if abs(now - before.rotated) < ROTATION:
+    if not mounted or abs(now - before.rotated) < ROTATION:
         return None
     keys = Keys(
         feed_tokens=(generate(), *before.keys.feed_tokens)[:KEPT],
@@ -104,10 +113,25 @@ def keys_document(pool: str, shard: int, state: KeysState, owner: dict[str, Any]
 class Locksmith:
     """Keeps the keys of workers. Belongs to one event loop."""
 
-    def __init__(self, cluster: Cluster, owned: OwnedObjects, *, now: Callable[[], float]) -> None:
-        """Wire it; `now` gives Unix seconds."""
+    def __init__(
+        self,
+        cluster: Cluster,
+        owned: OwnedObjects,
+        *,
+        accepted: Callable[[Shard], Collection[str]],
+        now: Callable[[], float],
+    ) -> None:
+        """Wire it.
+
+        Args:
+            cluster: the API server.
+            owned: what was made for pools.
+            accepted: gives the names of the keys that a worker said last it accepts.
+            now: gives Unix seconds.
+        """
         self._cluster = cluster
         self._owned = owned
+        self._accepted = accepted
         self._now = now
 
     async def keep(self, shards: Iterable[Shard], owner: dict[str, Any]) -> None:
@@ -135,7 +159,8 @@ class Locksmith:
         name, namespace = keys_name(shard.pool, shard.number), self._owned.namespace
         held = self._owned[SECRETS].get(name)
         before = read_keys(held) if held is not None else None
-        state = due_keys(before, now=self._now()) or before
+        mounted = before is not None and before.newest <= set(self._accepted(shard))
+        state = due_keys(before, now=self._now(), mounted=mounted) or before
         if state is None:
             return
         is_ours = held is not None and held.belongs_to(owner["uid"], labels(shard.pool, shard.number))

@@ -1,7 +1,7 @@
 """The workers of one pool while we lead: links to them, and what is known of each."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pollwatch.control.limiter import TokenBucket
@@ -195,6 +195,11 @@ class Workers:
     def _address(self, shard: Shard) -> str | None:
         pod = self.pod(shard)
         return pod.url if pod is not None else None
+
+    def accepted(self, shard: Shard) -> Sequence[str]:
+        """Name the keys that a worker said last it accepts; none while we have not heard of it."""
+        report = self.state(shard.worker).report
+        return () if report is None else report.keys
 
     def keys(self, shard: Shard) -> Keys:
         """Read a worker's keys as its Secret has them now; none when it has none of use."""
