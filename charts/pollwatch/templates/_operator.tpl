@@ -101,7 +101,7 @@
 
 {{/* Not empty where the operator writes something about Pollwatch itself. */}}
 {{- define "pollwatch.writesOwnObjects" -}}
-{{- if or (include "pollwatch.writesMonitors" .) (include "pollwatch.writesDashboards" .) }}yes{{ end }}
+{{- if or (include "pollwatch.writesMonitors" .) (include "pollwatch.writesDashboards" .) (eq .Values.alerts.grafanaRules "auto") }}yes{{ end }}
 {{- end }}
 
 {{/* The ClusterRole that owns what the operator writes; empty where there is none. To read it takes a ClusterRoleBinding,
@@ -121,11 +121,11 @@
 {{- if and .Values.rbac.create (or (include "pollwatch.alertOwner" .) (not (include "pollwatch.mayReadOwner" .))) }}yes{{ end }}
 {{- end }}
 
-{{/* The rules of `rights` as far as they are needed: of an API in which nothing is `written` any more, what was written before is
-     looked for and taken away, and nothing else. */}}
+{{/* The rules of `rights` as far as they are needed: of kinds in which nothing is `written` any more, what was written before is
+     looked for and taken away, and nothing else. `written` goes by the first kind of a rule. */}}
 {{- define "pollwatch.objectRights" -}}
 {{- range $rule := include .rights . | fromYamlArray }}
-{{- if not (get $.written (first $rule.apiGroups)) }}
+{{- if not (get $.written (first $rule.resources)) }}
 {{- $_ := set $rule "verbs" (without $rule.verbs "create" "patch") }}
 {{- end }}
 {{ list $rule | toYaml }}

@@ -14,7 +14,10 @@
   resources: [servicemonitors, podmonitors]
   verbs: [get, list, create, patch, delete]
 - apiGroups: [grafana.integreatly.org]
-  resources: [grafanadashboards, grafanafolders, grafanaalertrulegroups]
+  resources: [grafanadashboards]
+  verbs: [get, list, create, patch, delete]
+- apiGroups: [grafana.integreatly.org]
+  resources: [grafanafolders, grafanaalertrulegroups]
   verbs: [get, list, create, patch, delete]
 {{- end }}
 
