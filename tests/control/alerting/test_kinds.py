@@ -1,6 +1,7 @@
 """Which kinds of objects there are, for rules, scraping and dashboards, and where; in fake time."""
 
 import asyncio
+import itertools
 import json
 
 from structlog.testing import capture_logs
@@ -74,6 +75,22 @@ def test_dashboards_are_kept_where_grafana_operator_is_and_go_when_they_are_not_
         async with without.leading():
             await asyncio.sleep(SOON)
             assert cluster.names(GRAFANA_DASHBOARDS, "pollwatch-system") == []
+
+    play(scene)
+
+
+def test_what_is_for_grafana_operator_is_written_one_after_the_other_and_not_in_a_rush() -> None:
+    async def scene(clock: FakeClock, cluster: InMemoryCluster) -> None:
+        stage = Stage(clock, cluster, settings=with_settings(dashboards=True))
+        async with stage.leading():
+            written: list[float] = []
+            while len(written) < 5:
+                await asyncio.sleep(0.1)
+                made = sum(
+                    len(cluster.names(kind, "pollwatch-system")) for kind in (GRAFANA_DASHBOARDS, *IN_GRAFANA)
+                )
+                written += [clock.monotonic()] * (made - len(written))
+            assert all(later - earlier > 0.8 for earlier, later in itertools.pairwise(written))
 
     play(scene)
 

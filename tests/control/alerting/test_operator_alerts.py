@@ -165,11 +165,12 @@ def test_rules_that_are_not_wanted_any_more_are_taken_away(
 
 
 def test_a_restart_writes_nothing_that_is_as_it_should_be(
-    start: StartOperator, checks: Checks, objects: Objects, site: Site
+    start: StartOperator, checks: Checks, objects: Objects, home: Objects, site: Site
 ) -> None:
     first = start()
     checks.create("front-page", http={"url": site.url})
     checks.wait_reason("front-page", "AlertsRendered", "Rendered")
+    home.wait(GRAFANA_RULE_GROUPS, SELF)
     first.stop()
     before = [objects.get(kind) for kind in (PROMETHEUS_RULES, GRAFANA_FOLDERS, GRAFANA_RULE_GROUPS)]
 

@@ -173,8 +173,11 @@ class Keeper:
             if found is not None:
                 self._standings.put((resource, name), read_standing(found))
 
-    async def keep(self, resource: Resource, wanted: Sealed) -> None:
+    async def keep(self, resource: Resource, wanted: Sealed) -> bool:
         """Make an object what a document says; nothing is written where it is.
+
+        Returns:
+            Whether it was written.
 
         Raises:
             RefusedError: the API server does not take it.
@@ -185,12 +188,12 @@ class Keeper:
         key = resource, name
         there, left = self._held(resource, name), self._left.get(key)
         if there is not None and (there.ending or left == Left(wanted.digest, there.shape)):
-            return
+            return False
         if there is None or left is None or left.shape != there.shape:
             found = await self._read(resource, name)
             if found is not None and is_as_applied(wanted.document, found):
                 self._remember(resource, found, wanted.digest)
-                return
+                return False
             if found is not None and there is None and SPEC_DIGEST not in _annotations(found):
                 raise NotOursError("there is one that Pollwatch has not made: delete or rename it")
             if found is not None and left is not None and left.digest == wanted.digest:
@@ -206,9 +209,10 @@ class Keeper:
             await self.drop(resource, name)
             # Somebody may have to let it go first: when it is gone, a list tells.
             self._there[resource][name.namespace][name.name] = there._replace(ending=True)
-            return
+            return True
         self._metrics.alert_writes.labels(resource.kind, "applied").inc()
         self._remember(resource, answer, wanted.digest)
+        return True
 
     async def drop(self, resource: Resource, name: ObjectName) -> None:
         """Delete an object, unless it is gone or going.

@@ -1,10 +1,11 @@
 """Keeps the objects by which others scrape Pollwatch itself, alert on it, and show what it found."""
 
+import asyncio
 from collections.abc import Sequence
 
 import structlog
 
-from pollwatch.control.alerting.apis import OWN_KINDS, SELF_RULES
+from pollwatch.control.alerting.apis import HAS_STATUS, OWN_KINDS, SELF_RULES
 from pollwatch.control.alerting.compare import seal
 from pollwatch.control.alerting.keeper import Keeper, NotOursError
 from pollwatch.control.alerting.lookout import Lookout
@@ -14,6 +15,11 @@ from pollwatch.control.alerting.refusals import in_words, may_pass
 from pollwatch.control.alerting.standing import Standing
 from pollwatch.control.cluster import ClusterError, RefusedError, Resource
 from pollwatch.control.follower import ObjectName, name_of
+
+APART = 1.0
+"""Seconds between two objects for grafana-operator. It notes in one place which dashboards it brought to
+Grafana; where notes collide it tries again, finds the dashboard there and notes nothing (5.18): such a one
+stays in Grafana for ever."""
 
 
 class OwnObjects:
@@ -49,12 +55,16 @@ class OwnObjects:
     async def tend(self) -> ClusterError | None:
         """Bring the objects to what is wanted; return what kept us from it for now."""
         failure: ClusterError | None = None
+        try:
+            await self._drop_others()
+        except ClusterError as error:
+            failure = error
         for resource, document in self._wanted:
             if not self._can_reach(resource):
                 continue
             what = f"{resource.kind} {document['metadata']['name']}"
             try:
-                await self._keeper.keep(resource, seal(self._owner.claim(document)))
+                written = await self._keeper.keep(resource, seal(self._owner.claim(document)))
             except (RefusedError, NotOursError) as error:
                 self._tell(what, str(error))
             except ClusterError as error:
@@ -62,10 +72,8 @@ class OwnObjects:
             else:
                 self._tell(what, "")
                 self._tell_standing(what, self._keeper.said(resource, name_of(document)))
-        try:
-            await self._drop_others()
-        except ClusterError as error:
-            failure = error
+                if written and resource in HAS_STATUS:
+                    await asyncio.sleep(APART)
         return failure
 
     def _can_reach(self, resource: Resource) -> bool:
