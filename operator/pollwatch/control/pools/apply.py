@@ -2,12 +2,8 @@
 
 Drift is what differs from what the API server answered when we applied: so what it fills in
 itself is none, and a field that somebody added stays, applied over once.
-
-What we apply, we apply to the object that we have seen: a request of a leader that is none any more may
-still be under way when the next one has written, and must not win over that.
 """
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -27,13 +23,6 @@ INVALID = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 NOT_OF_THE_TYPE = "failed to create typed patch object"
 """What an API server says, under code 500, of an apply with a field that the type does not have."""
-
-
-LOOKS = 4
-"""How often an object is tried that others change all the time, before its pool waits a while."""
-
-LOOK_TICK, LOOK_TICKS = 0.05, 20
-"""Between two of these, so many times so many seconds are waited for the watch to tell of it."""
 
 
 class InvalidObjectError(Exception):
@@ -60,55 +49,27 @@ class Applier:
         """
         name = document["metadata"]["name"]
         digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
-        for look in range(1, LOOKS + 1):
-            held = self._owned[resource].get(name)
-            if held is not None and self._is_done(resource, held, digest):
-                return
-            answer = await self._apply_onto(resource, held, document, last=look == LOOKS)
-            if answer is not None:
-                self._owned[resource].wrote(answer)
-                now = self._owned[resource].get(name)
-                if now is not None:
-                    self._applied[resource, name] = digest, now.state
-                return
-            await self._look_again(resource, name, held)
-
-    async def _apply_onto(
-        self, resource: Resource, held: HeldObject | None, document: Mapping[str, Any], *, last: bool
-    ) -> dict[str, Any] | None:
-        """Apply a document to an object as it was seen; `None`: it is another one by now."""
+        held = self._owned[resource].get(name)
+        before = self._applied.get((resource, name))
         if held is not None:
-            seen = {"uid": held.uid, "resourceVersion": held.version}
-            document = {**document, "metadata": {**document["metadata"], **seen}}
+            if "deletionTimestamp" in held.document["metadata"]:
+                return
+            if before == (digest, held.state):
+                return
+            if before is not None and before[0] == digest:
+                self._log.warning(
+                    "somebody changed an object of a pool; put right", kind=resource.kind, name=name
+                )
         try:
-            return await self._cluster.apply(resource, self._owned.namespace, document)
+            answer = await self._cluster.apply(resource, self._owned.namespace, document)
         except RefusedError as error:
             if error.code in INVALID or NOT_OF_THE_TYPE in str(error):
-                name = document["metadata"]["name"]
                 raise InvalidObjectError(f"{resource.kind} {name}: {error}") from error
-            if error.code != HTTPStatus.CONFLICT or last:
-                raise
-            return None
-
-    def _is_done(self, resource: Resource, held: HeldObject, digest: str) -> bool:
-        """Whether an object is as it was left, or goes anyhow."""
-        if "deletionTimestamp" in held.document["metadata"]:
-            return True
-        before = self._applied.get((resource, held.name))
-        if before == (digest, held.state):
-            return True
-        if before is not None and before[0] == digest:
-            self._log.warning(
-                "somebody changed an object of a pool; put right", kind=resource.kind, name=held.name
-            )
-        return False
-
-    async def _look_again(self, resource: Resource, name: str, held: HeldObject | None) -> None:
-        """Wait until the watch has told what became of an object; not for long."""
-        for _ in range(LOOK_TICKS):
-            await asyncio.sleep(LOOK_TICK)
-            if self._owned[resource].get(name) is not held:
-                return
+            raise
+        self._owned[resource].wrote(answer)
+        now = self._owned[resource].get(name)
+        if now is not None:
+            self._applied[resource, name] = digest, now.state
 
     async def roll_out(self, documents: Sequence[Mapping[str, Any]]) -> bool:
         """Apply the StatefulSets of a pool; return whether all have been given the template of now.
