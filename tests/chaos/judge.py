@@ -220,7 +220,7 @@ def _events(evidence: Evidence) -> Iterator[str]:
         check = evidence.checks.get(subject.name)
         if check is None:
             continue
-        told = list(evidence.events.get(check["metadata"]["uid"], ()))
+        told = _known(evidence.events.get(check["metadata"]["uid"], ()))
         happened = [turn.verdict for turn in subject.turns]
         lost = _lost(subject.turns, told)
         if lost is None:
@@ -229,6 +229,20 @@ def _events(evidence: Evidence) -> Iterator[str]:
             yield f"{subject.name}: Events tell {told} of {happened}"
         elif (told or ["Up"])[-1] != subject.verdict:
             yield f"{subject.name} is {subject.verdict} in the end, and the last Event is {told[-1:]}"
+
+
+def _known(told: Iterable[str]) -> list[str]:
+    """What Events tell, without that nobody knew for a while: a Check that is then as it was took no turn."""
+    known: list[str] = []
+    last, unknown = "Up", False
+    for verdict in told:
+        if verdict == "Unknown":
+            unknown = True
+            continue
+        if not (unknown and verdict == last):
+            known.append(verdict)
+        last, unknown = verdict, False
+    return known
 
 
 def _lost(turns: Sequence[Turn], told: Sequence[str]) -> list[Turn] | None:

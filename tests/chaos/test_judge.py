@@ -181,6 +181,13 @@ def test_an_end_of_what_nobody_could_know_of_is_no_news() -> None:
     assert violations(evidence(subjects=[subject], checks=down, deaths=killed)), "the last one is new"
 
 
+def test_a_check_that_is_as_it_was_before_nobody_knew_took_no_turn() -> None:
+    assert flipped(events={"u": ["Down", "Unknown", "Down", "Up"]}) == []
+    assert flipped(events={"u": ["Unknown", "Up", "Down", "Up"]}) == []
+    assert flipped(events={"u": ["Down", "Down", "Up"]}), "and else it is told twice"
+    assert flipped(events={"u": ["Unknown", "Up"]}), "the outage has to be told all the same"
+
+
 def test_a_turn_is_excused_where_one_thing_after_the_other_kept_all_from_reading_it() -> None:
     killed = [Death(60.0, 0)]
     assert flipped(deaths=killed), "somebody could have read that it was Down"

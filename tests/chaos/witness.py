@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.support.counting_site import CountingSite
 
 _SERIES = re.compile(rb'^probe_success\{[^}]*\bcheck="([^"]+)"', re.MULTILINE)
-_VERDICTS = frozenset({"Up", "Degraded", "Down"})
+_VERDICTS = frozenset({"Up", "Degraded", "Down", "Unknown"})
 
 
 class Witness:
