@@ -118,12 +118,15 @@ def test_a_program_ends_with_the_session_that_started_it_even_when_that_is_kille
     script = """
 import pathlib, sys, time
 from tests.cluster.process import Program
-Program("sleeper", sys.argv[2:], log=pathlib.Path(sys.argv[1]))
+Program("sleeper", sys.argv[3:], log=pathlib.Path(sys.argv[1]))
+pathlib.Path(sys.argv[2]).touch()
 time.sleep(600)
 """
-    arguments = [str(tmp_path / "log"), *WATCHED_SLEEPER, str(witness.pipe)]
+    started = tmp_path / "started"
+    arguments = [str(tmp_path / "log"), str(started), *WATCHED_SLEEPER, str(witness.pipe)]
     with subprocess.Popen([sys.executable, "-c", script, *arguments]) as session:
-        wait_until(witness.sees_life, what="the program to start")
+        # The program may live a moment before it has its guard.
+        wait_until(lambda: started.exists() and witness.sees_life(), what="the program to start")
         session.kill()
 
     wait_until(lambda: not witness.sees_life(), what="the program to end")
