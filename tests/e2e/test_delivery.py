@@ -64,6 +64,16 @@ def before(node: OneNode, monitoring: Monitoring) -> set[str]:
 
 
 @pytest.fixture(scope="module")
+def forgotten() -> set[str]:
+    """Dashboards in Grafana of which grafana-operator has no note: it will never delete them.
+
+    It writes its notes into the status of the Grafana object; where that was changed in the same moment, it
+    tries again, finds the dashboard there, and notes nothing (5.18, `onDashboardCreated`).
+    """
+    return set()
+
+
+@pytest.fixture(scope="module")
 def site(node: OneNode, before: set[str]) -> Site:
     """The immigration site; the others of that night run beside it."""
     assert before
@@ -241,8 +251,11 @@ def test_another_mode_loses_no_status(node: OneNode, site: Site, terminal: Termi
 
 @pytest.mark.usefixtures("_steady")
 def test_an_uninstall_leaves_checks_and_their_definitions(
-    node: OneNode, terminal: Terminal, before: set[str]
+    node: OneNode, terminal: Terminal, monitoring: Monitoring, before: set[str], forgotten: set[str]
 ) -> None:
+    (grafana,) = node.admin.get("/apis/grafana.integreatly.org/v1beta1/grafanas")["items"]
+    noted = {note.rpartition("/")[2] for note in grafana["status"].get("dashboards", ())}
+    forgotten |= _dashboards(monitoring) - noted
     terminal.run(f"helm uninstall pollwatch --namespace {SYSTEM} --wait")
     terminal.run(f"kubectl delete namespace {SYSTEM}")
 
@@ -262,13 +275,13 @@ def test_alert_rules_of_checks_go_with_the_operator_that_wrote_them(node: OneNod
 
 @pytest.mark.usefixtures("_steady")
 def test_without_the_definitions_nothing_is_left(
-    node: OneNode, terminal: Terminal, monitoring: Monitoring, before: set[str]
+    node: OneNode, terminal: Terminal, monitoring: Monitoring, before: set[str], forgotten: set[str]
 ) -> None:
     terminal.run("kubectl delete customresourcedefinition checks.pollwatch.dev probepools.pollwatch.dev")
     node.kubectl("delete", "namespace", NAMESPACE)
     wait_until_only(node, before, also=lambda _: False)
     wait_until(
-        lambda: not monitoring.grafana.rules() and not monitoring.grafana.get("/api/search", type="dash-db"),
+        lambda: not monitoring.grafana.rules() and _dashboards(monitoring) <= forgotten,
         what="nothing to be left in Grafana",
         within_seconds=180,
         every_seconds=2,
@@ -282,6 +295,10 @@ def _is_of_users(item: str) -> bool:
         "CustomResourceDefinition /checks.pollwatch.dev",
         "CustomResourceDefinition /probepools.pollwatch.dev",
     }
+
+
+def _dashboards(monitoring: Monitoring) -> set[str]:
+    return {found["uid"] for found in monitoring.grafana.get("/api/search", type="dash-db")}
 
 
 def _checks_with_rules(monitoring: Monitoring) -> set[str]:
