@@ -56,13 +56,20 @@ class Mirror:
                 await asyncio.sleep(_PAUSE)
 
     def take(self, document: JsonObject) -> None:
-        """Take over an object that a request has just answered, ahead of the watch."""
-        self._put(document)
+        """Take over an object that a request has just answered, ahead of the watch.
+
+        Where the watch is further than the answer and there is no such object, it has gone meanwhile.
+        """
+        if document["metadata"]["name"] in self.objects or _version_of(document) > self._followed_to():
+            self._put(document)
 
     def drop(self, name: str) -> None:
         """Forget an object that a request has just found gone."""
         if self.objects.pop(name, None) is not None:
             self._changed()
+
+    def _followed_to(self) -> int:
+        return int(self._version or 0)
 
     async def _list(self) -> None:
         response = await self._http.get(self.path)
