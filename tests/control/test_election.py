@@ -16,8 +16,9 @@ import pytest
 from kubernetes.aio.client import Configuration
 
 from pollwatch.control.credentials import Credentials, load_credentials
-from pollwatch.control.election import LEASE_SECONDS, RENEW_SECONDS, Election
+from pollwatch.control.election import HELD_SECONDS, LEASE_SECONDS, RENEW_SECONDS, Election
 from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.side_loop import run_in, side_loop
 from pollwatch.plan.clock import SystemClock
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.process import Program
@@ -44,12 +45,14 @@ class Candidate:
 
     def __init__(self, credentials: Credentials, namespace: str, name: str) -> None:
         self.metrics = ControlMetrics()
+        self.held = 0.0
         self.election = Election(
             credentials=credentials,
             namespace=namespace,
             identity=name,
             metrics=self.metrics,
             clock=SystemClock(),
+            held_for=lambda: self.held,
         )
         self.began: list[float] = []
         self.ended: list[float] = []
@@ -153,6 +156,48 @@ async def test_the_times_in_the_lease_are_utc_wherever_the_operator_runs(
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+async def test_a_leader_that_is_busy_for_longer_than_its_lease_keeps_it_where_the_election_runs_aside(
+    kubeconfig: Path, namespace: str
+) -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+    here = asyncio.get_running_loop()
+    election = Election(
+        credentials=await load_credentials(str(kubeconfig), clock=SystemClock()),
+        namespace=namespace,
+        identity="one",
+        metrics=ControlMetrics(),
+        clock=SystemClock(),
+    )
+
+    async def lead() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with side_loop("election") as aside:
+        running = asyncio.create_task(run_in(aside, lambda: election.run(lambda: run_in(here, lead))))
+        await began.wait()
+        time.sleep(LEASE_SECONDS + 1.0)  # noqa: ASYNC251 - it is held, which is the point
+        assert election.leading
+        await asyncio.sleep(1.0)
+        assert not ended.is_set()
+        running.cancel()
+        await asyncio.wait([running])
+        assert ended.is_set()
+        assert not election.leading
+
+
+async def test_a_leader_that_gets_nothing_done_leaves_the_lease_to_another(
+    kubeconfig: Path, namespace: str
+) -> None:
+    async with candidates(kubeconfig, namespace, "one", "two") as (one, two):
+        one.held = HELD_SECONDS + 1.0
+        await until(lambda: two.leads, "the other to lead")
+        assert one.ended[0] < two.began[0]
 
 
 def through_the_line(kubeconfig: Path, folder: Path, port: int, line_port: int) -> Path:

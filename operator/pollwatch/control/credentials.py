@@ -8,6 +8,7 @@ always act as the same identity.
 import contextlib
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,7 +64,7 @@ class Credentials:
         source: str,
         *,
         clock: Clock,
-        reload: Callable[[], Awaitable[None]] | None = None,
+        reload: Callable[[Configuration], Awaitable[None]] | None = None,
         every: float = RELOAD,
     ) -> None:
         """Take what was loaded.
@@ -72,7 +73,7 @@ class Credentials:
             configuration: the client's.
             source: where it comes from, for people.
             clock: for when to load it anew.
-            reload: loads it anew into `configuration`.
+            reload: loads it anew into a configuration.
             every: seconds after which that is due.
         """
         self.configuration = configuration
@@ -82,6 +83,16 @@ class Credentials:
         self._clock = clock
         self._loaded = clock.monotonic()
         self._due = self._loaded + every
+
+    def copy(self) -> "Credentials":
+        """Return the same for another event loop, which loads them anew by itself."""
+        return Credentials(
+            deepcopy(self.configuration),
+            self.source,
+            clock=self._clock,
+            reload=self._reload,
+            every=self._every,
+        )
 
     def refused(self) -> None:
         """Take in that the API server did not know us (401): what is on disk may be newer."""
@@ -94,7 +105,7 @@ class Credentials:
             self._due = self._loaded + self._every
             # What was loaded before may still do; if it does not, the API server says so.
             with contextlib.suppress(CredentialsError):
-                await self._reload()
+                await self._reload(self.configuration)
         configuration = self.configuration
         token = await configuration.get_api_key_with_prefix("BearerToken")
         return Access(
@@ -135,18 +146,18 @@ async def load_credentials(
     file = _kubeconfig(kubeconfig or environ.get("KUBECONFIG"), service_account)
     if file is None:
 
-        async def load_service_account() -> None:
-            _load_service_account(service_account, environ, configuration)
+        async def load_service_account(into: Configuration) -> None:
+            _load_service_account(service_account, environ, into)
 
-        await load_service_account()
+        await load_service_account(configuration)
         return Credentials(
             configuration, "service account", reload=load_service_account, every=RELOAD_TOKEN, clock=clock
         )
 
-    async def load() -> None:
-        await _load_kubeconfig(file, configuration)
+    async def load(into: Configuration) -> None:
+        await _load_kubeconfig(file, into)
 
-    await load()
+    await load(configuration)
     return Credentials(configuration, f"kubeconfig {file}", reload=load, clock=clock)
 
 

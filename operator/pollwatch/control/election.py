@@ -40,9 +40,16 @@ RETRY_SECONDS = 1
 REQUEST_SECONDS = 2.0
 """What a request may take: a read and a write fit into `RENEW_SECONDS`."""
 
+HELD_SECONDS = 15.0
+"""An operator that has done nothing for so long does not keep the Lease: it has work, and does not get to
+it, or it is stuck."""
+
 
 class Election:
-    """Takes part in the election, and runs what only the leader may do while it is that."""
+    """Takes part in the election, and runs what only the leader may do while it is that.
+
+    It may have an event loop of its own: `leading` can be asked from any thread.
+    """
 
     def __init__(
         self,
@@ -52,6 +59,7 @@ class Election:
         identity: str,
         metrics: ControlMetrics,
         clock: Clock,
+        held_for: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """Wire it.
 
@@ -63,6 +71,8 @@ class Election:
                 a process that is started anew is another candidate.
             metrics: shows who leads, and counts requests.
             clock: now.
+            held_for: gives for how many seconds those who lead have done nothing, where the election
+                goes on without them.
         """
         self._client = ApiClient(credentials.configuration)
         self._lock = _Lock(
@@ -73,7 +83,7 @@ class Election:
             metrics=metrics,
             clock=clock,
         )
-        self._elector = _Elector(self._lock, clock=clock)
+        self._elector = _Elector(self._lock, clock=clock, held_for=held_for)
         self._metrics = metrics
         self._clock = clock
         self._leads = False
@@ -155,7 +165,7 @@ class Election:
 class _Elector(LeaderElection):
     """The client's election, on a clock that nobody can set."""
 
-    def __init__(self, lock: "_Lock", *, clock: Clock) -> None:
+    def __init__(self, lock: "_Lock", *, clock: Clock, held_for: Callable[[], float]) -> None:
         super().__init__(
             Config(
                 lock,
@@ -172,6 +182,7 @@ class _Elector(LeaderElection):
         self.deposed = asyncio.Event()
         """Set while the Lease is known to be somebody else's."""
         self._clock = clock
+        self._held_for = held_for
         self._observed_at = clock.monotonic()
         """When the Lease was seen to change."""
         self._log = structlog.get_logger("pollwatch.election")
@@ -184,6 +195,9 @@ class _Elector(LeaderElection):
 
     async def try_acquire_or_renew(self) -> bool:
         """Take the Lease if it is free, or renew it if it is ours."""
+        if (held := self._held_for()) > HELD_SECONDS:
+            self._log.warning("the Lease is left to others: nothing gets done here", seconds=round(held, 1))
+            return False
         started, observed = self._clock.monotonic(), self.observed_record
         # The base class compares this with the wall clock, which may have been set since.
         age = started - self._observed_at

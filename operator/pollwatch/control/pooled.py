@@ -15,6 +15,7 @@ from pollwatch.control.pools.fleet import Fleet
 from pollwatch.control.pools.owned import OWNED, OwnedObjects
 from pollwatch.control.pools.registry import Pools
 from pollwatch.control.settings import Pooled, Settings
+from pollwatch.control.side_loop import run_in, side_loop
 from pollwatch.plan.clock import Clock
 from pollwatch.worker.health import LoopMonitor
 from pollwatch.worker.serve import HttpServer
@@ -68,14 +69,15 @@ class PooledOperator:
                 watches=(((*OWNED, PROBE_POOLS, NAMESPACES), (pooled.system_namespace,)),),
             ),
         )
+        self._monitor = LoopMonitor(clock)
         self._election = Election(
-            credentials=cluster.credentials,
+            credentials=cluster.credentials.copy(),
             namespace=pooled.system_namespace,
             identity=pooled.identity,
             metrics=metrics,
             clock=clock,
+            held_for=self._monitor.held_for,
         )
-        self._monitor = LoopMonitor(clock)
         metrics.watch_process(self._monitor.longest_hold)
         self._server = HttpServer(
             settings.listen, metrics=(metrics,), health=self._monitor.health, ready=self._core.readiness
@@ -98,11 +100,12 @@ class PooledOperator:
             identity=self._election.identity,
         )
         try:
-            async with asyncio.TaskGroup() as group:
+            # Where thousands of Checks change at once, renewals do not queue behind them.
+            async with side_loop("election") as aside, asyncio.TaskGroup() as group:
                 fleet = Job("fleet", self._fleet.follow())
                 monitor = Job("monitor", self._monitor.run())
                 following = start(group, (*core.listening(), *core.compiling(), fleet, monitor))
-                electing = start(group, [Job("election", self._election.run(self._lead))])
+                electing = start(group, [Job("election", self._elect(aside))])
                 await stop.wait()
                 self._log.info("operator is stopping", leading=self._election.leading)
                 core.stop()
@@ -115,6 +118,11 @@ class PooledOperator:
             self._queues.close()
             await self._server.stop()
         self._log.info("operator stopped")
+
+    async def _elect(self, aside: asyncio.AbstractEventLoop) -> None:
+        """Stand for election, and lead here while that is won over there."""
+        here = asyncio.get_running_loop()
+        await run_in(aside, lambda: self._election.run(lambda: run_in(here, self._lead)))
 
     async def _lead(self) -> None:
         """Write, push and pull, until cancelled."""

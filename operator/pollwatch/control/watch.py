@@ -25,6 +25,7 @@ from pollwatch.control.cluster import Resource
 from pollwatch.control.credentials import Credentials
 from pollwatch.control.inbox import Change, Inbox
 from pollwatch.control.metrics import ControlMetrics
+from pollwatch.control.side_loop import CLOSING
 from pollwatch.control.work_queue import backoff
 
 STOP_TIMEOUT = 5.0
@@ -33,10 +34,6 @@ STOP_TIMEOUT = 5.0
 IDENTITY = Identity("pollwatch")
 """For peering, which is not used. kopf would ask for the name of our user, which a container may not have.
 The type is not exported, although `kopf.operator` takes one."""
-
-CLOSING = 0.25
-"""Seconds for connections to be closed: with TLS that takes a few more turns of the event loop
-(https://docs.aiohttp.org/en/stable/client_advanced.html#graceful-shutdown)."""
 
 LOGIN_LIFETIME = timedelta(minutes=10)
 """How long credentials are used before they are asked for again: tokens of Pods are rotated."""

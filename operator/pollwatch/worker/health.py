@@ -85,11 +85,14 @@ class LoopMonitor:
         while now - self._holds[0].ended > self.WINDOW:
             self._holds.popleft()
 
+    def held_for(self) -> float:
+        """Give for how long the loop has been held by now, in seconds; any thread may ask."""
+        return max(0.0, self._clock.monotonic() - self._due)
+
     def longest_hold(self, within: float = WINDOW) -> float:
         """Give the longest hold of the last `within` seconds (`WINDOW` at most), in seconds."""
         now = self._clock.monotonic()
-        running = max(0.0, now - self._due)
-        return max(running, *(hold.length for hold in self._holds if now - hold.ended <= within), 0.0)
+        return max(self.held_for(), *(hold.length for hold in self._holds if now - hold.ended <= within), 0.0)
 
     def health(self) -> Health:
         """Judge whether the loop is alive."""
