@@ -77,9 +77,9 @@ class Evidence:
 
     subjects: Sequence[Subject]
     checks: Mapping[str, dict[str, Any]]
-    hits: Mapping[str, Sequence[Hit]]
-    quiet: float
-    end: float
+    hits: Mapping[str, Sequence[Hit]] = field(default_factory=dict)
+    quiet: float = math.inf
+    end: float = math.inf
     events: Mapping[str, Sequence[str]] = field(default_factory=dict)
     series: Mapping[str, Collection[str]] = field(default_factory=dict)
     made: Collection[str] = ()
@@ -97,7 +97,7 @@ def violations(evidence: Evidence) -> list[str]:
     return [
         *statuses(evidence.subjects, evidence.checks),
         *_probes(evidence),
-        *_events(evidence),
+        *events(evidence),
         *_series(evidence),
         *_orphans(evidence),
     ]
@@ -215,7 +215,8 @@ def _when_quiet(subject: Subject, evidence: Evidence) -> Iterator[str]:
             yield f"{path} was probed {found} times when all was quiet, and {wanted:.1f} were due"
 
 
-def _events(evidence: Evidence) -> Iterator[str]:
+def events(evidence: Evidence) -> Iterator[str]:
+    """Where Events do not tell what happened."""
     for subject in evidence.subjects:
         check = evidence.checks.get(subject.name)
         if check is None:

@@ -11,10 +11,10 @@ import zlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.chaos.clocks import SteppedClock, libfaketime
-from tests.chaos.judge import Cut, Death, Evidence, statuses, violations
+from tests.chaos.judge import Cut, Death, Evidence, events, statuses, violations
 from tests.chaos.machine import Machine, MachineClock
 from tests.chaos.operator_slot import OperatorSlot
 from tests.chaos.schedule import NEEDS_API, PERIOD, SYNC_AFTER, Action, What
@@ -26,7 +26,7 @@ from tests.cluster.processes.local_node import LocalNode
 from tests.control.pool_stage import SYSTEM_NAMESPACE, WORKER_IMAGE, Pools
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from tests.cluster.controlplane import ControlPlane
@@ -299,7 +299,10 @@ class Stage:
         begin = time.monotonic()
         while True:
             self._tend()
-            wrong = [*statuses(self.subjects.values(), self._witness.checks()), *self._unsettled()]
+            checks = self._witness.checks()
+            wrong = [*statuses(self.subjects.values(), checks), *self._unsettled()]
+            # Events come later: hundreds wait for each other where a worker could not be read.
+            wrong = wrong or [*events(self._evidence(checks=checks))]
             if not wrong:
                 self._note(f"settled {when}")
                 return []
@@ -319,24 +322,31 @@ class Stage:
         time.sleep(QUIET)
         end = time.monotonic()
         self._note("judged")
+        evidence = self._evidence(checks=self._witness.checks())
         return violations(
-            Evidence(
-                subjects=list(self.subjects.values()),
-                checks=self._witness.checks(),
+            replace(
+                evidence,
                 hits=self._witness.hits(),
                 quiet=quiet,
                 end=end,
-                events=self._witness.told(),
                 series=self._witness.series(),
                 made=self._witness.made(),
                 wanted=objects_of(POOL, workers=self._workers),
-                deaths=self._deaths,
-                leaders_deaths=self._leaders_deaths,
-                followers_deaths=self._followers_deaths,
-                cuts=self._cuts,
                 leaders=sum(operator.leads() for operator in self._operators),
-                waited=self._machine.waited,
             )
+        )
+
+    def _evidence(self, *, checks: Mapping[str, dict[str, Any]]) -> Evidence:
+        """What was done, and what Kubernetes tells of it by now."""
+        return Evidence(
+            subjects=list(self.subjects.values()),
+            checks=checks,
+            events=self._witness.told(),
+            deaths=self._deaths,
+            leaders_deaths=self._leaders_deaths,
+            followers_deaths=self._followers_deaths,
+            cuts=self._cuts,
+            waited=self._machine.waited,
         )
 
 
