@@ -109,20 +109,16 @@ class Installed:
         return [metadata["name"] for one in listed if is_ours(metadata := one["metadata"])]
 
     def wait_there(self, *resources: Resource) -> None:
-        for resource in resources:
-            wait_until(
-                lambda resource=resource: self.names(resource),  # type: ignore[misc]
-                what=f"a {resource.kind}",
-                within_seconds=60,
-            )
+        wait_until(
+            lambda: all(self.names(resource) for resource in resources), what="each kind", within_seconds=90
+        )
 
     def wait_gone(self, *resources: Resource) -> None:
-        for resource in resources:
-            wait_until(
-                lambda resource=resource: not self.names(resource),  # type: ignore[misc]
-                what=f"each {resource.kind} to be gone",
-                within_seconds=30,
-            )
+        wait_until(
+            lambda: not any(self.names(resource) for resource in resources),
+            what="each object to be gone",
+            within_seconds=60,
+        )
 
     def uninstall(self) -> None:
         """Take everything away, also what Kubernetes would take away with its owner."""

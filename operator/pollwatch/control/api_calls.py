@@ -1,8 +1,5 @@
 """Counts requests to the Kubernetes API by the words that its own metrics have for them."""
 
-import time
-from types import SimpleNamespace
-
 import aiohttp
 
 from pollwatch.control.metrics import ControlMetrics
@@ -38,33 +35,22 @@ def verb_of(method: str, path: str, *, watches: bool = False) -> str:
 
 
 def traced(metrics: ControlMetrics) -> aiohttp.TraceConfig:
-    """Return what counts the requests of a session that is not ours; any thread may use it."""
+    """Return what counts the requests of a session that is not ours.
+
+    What they take is not measured: most are watches, which are answered for as long as they go on.
+    """
     trace = aiohttp.TraceConfig()
 
-    async def begin(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-        context.began = time.monotonic()
+    def count(asked: aiohttp.TraceRequestEndParams | aiohttp.TraceRequestExceptionParams, code: int) -> None:
+        watches = asked.url.query.get("watch") == "true"
+        metrics.count_request(verb_of(asked.method, asked.url.path, watches=watches), code)
 
-    def count(
-        context: SimpleNamespace,
-        asked: aiohttp.TraceRequestEndParams | aiohttp.TraceRequestExceptionParams,
-        code: int,
-    ) -> None:
-        verb = verb_of(asked.method, asked.url.path, watches=asked.url.query.get("watch") == "true")
-        # A watch is answered for as long as it goes on.
-        seconds = None if verb == "watch" else time.monotonic() - context.began
-        metrics.count_request(verb, code, seconds)
+    async def end(_: aiohttp.ClientSession, __: object, answered: aiohttp.TraceRequestEndParams) -> None:
+        count(answered, answered.response.status)
 
-    async def end(
-        _: aiohttp.ClientSession, context: SimpleNamespace, answered: aiohttp.TraceRequestEndParams
-    ) -> None:
-        count(context, answered, answered.response.status)
+    async def fail(_: aiohttp.ClientSession, __: object, failed: aiohttp.TraceRequestExceptionParams) -> None:
+        count(failed, 0)
 
-    async def fail(
-        _: aiohttp.ClientSession, context: SimpleNamespace, failed: aiohttp.TraceRequestExceptionParams
-    ) -> None:
-        count(context, failed, 0)
-
-    trace.on_request_start.append(begin)
     trace.on_request_end.append(end)
     trace.on_request_exception.append(fail)
     return trace

@@ -64,7 +64,7 @@ class ControlMetrics(Collector):
         )
         self.request_seconds = Histogram(
             "pollwatch_operator_api_request_duration_seconds",
-            "Time from a request to the Kubernetes API to the end of its answer, by verb; a watch has none.",
+            "Time from a request to the Kubernetes API to the end of its answer, by verb; not the watch's.",
             ["verb"],
             buckets=_SECONDS,
             registry=self.registry,
@@ -235,13 +235,13 @@ class ControlMetrics(Collector):
         depth.labels("reconcile").set_function(reconcile)
         depth.labels("status").set_function(status)
 
-    def count_request(self, verb: str, code: int, seconds: float | None) -> None:
+    def count_request(self, verb: str, code: int, seconds: float | None = None) -> None:
         """Count one request to the Kubernetes API; may be called from any thread.
 
         Args:
             verb: see `control.api_calls`.
             code: HTTP status; 0: no answer.
-            seconds: what it took; `None`: it does not count.
+            seconds: what it took; `None`: nobody measured.
         """
         self.requests.labels(verb, str(int(code))).inc()
         if seconds is not None:

@@ -67,6 +67,12 @@ class _Queue:
         self.free: list[float] = []
         """Places that were given up, sorted."""
 
+    def vacant(self, at: float, *, now: float) -> float | None:
+        """Give the first place, not before this time, that was given up; `None`: there is none."""
+        del self.free[: bisect_left(self.free, now)]
+        place = bisect_left(self.free, at)
+        return self.free[place] if place < len(self.free) else None
+
 
 class FirstStarts:
     """Counts the entries that are new, and spreads their first starts."""
@@ -117,20 +123,16 @@ class FirstStarts:
         own = self._by_tenant[tenant] + 1
         sharing = len(self._by_tenant) + (own == 1)
         at = now + turn * min(FIRST_STARTS_WITHIN, sharing * own / FIRST_STARTS_PER_SECOND)
-        place = None
-        if destination is not None:
-            queue = self._queues[destination]
-            del queue.free[: bisect_left(queue.free, now)]
-            place = bisect_left(queue.free, at)
-            if place < len(queue.free):
-                at = queue.free[place]
-            else:
-                place = None
-                at = max(at, queue.next - (self._burst - 1) / self._rate(queue))
+        queue = None if destination is None else self._queues[destination]
+        vacant = None if queue is None else queue.vacant(at, now=now)
+        if vacant is not None:
+            at = vacant
+        elif queue is not None:
+            at = max(at, queue.next - (self._burst - 1) / self._rate(queue))
         if at >= before:
             return None
-        if place is not None:
-            del self._queues[destination or ""].free[place]
+        if queue is not None and vacant is not None:
+            queue.free.remove(vacant)
             self._by_tenant[tenant] += 1
         else:
             self.expect(tenant, destination, at, turn=turn, now=now)

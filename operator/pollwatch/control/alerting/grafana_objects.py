@@ -1,13 +1,11 @@
 """How grafana-operator is told of alert rules and of their folder: pure functions to documents."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pollwatch.alerting.grafana import grafana_alert_rule_group
 from pollwatch.alerting.model import RuleGroup
 from pollwatch.control.alerting.apis import GRAFANA_FOLDERS
-
-Document = Mapping[str, Any]
+from pollwatch.control.alerting.rendering import Document
 
 
 def grafana_folder(

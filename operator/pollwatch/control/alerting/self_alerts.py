@@ -6,7 +6,8 @@ from dataclasses import replace
 from pollwatch.alerting.defaults import AlertDefaults
 from pollwatch.alerting.self_rules import self_rules
 from pollwatch.control.alerting.apis import MONITOR_LABELS, SELF_FOLDERS, SELF_RULE_GROUPS
-from pollwatch.control.alerting.grafana_objects import Document, grafana_folder, grafana_rules
+from pollwatch.control.alerting.grafana_objects import grafana_folder, grafana_rules
+from pollwatch.control.alerting.rendering import Document
 from pollwatch.control.cluster import Resource
 
 SELF_OBJECT = "pollwatch-self"
