@@ -53,6 +53,14 @@ class Cut(NamedTuple):
     worker: int
 
 
+class Outage(NamedTuple):
+    """There was no API server, so nobody could lead."""
+
+    begin: float
+    """`time.monotonic`."""
+    end: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What was seen after all had settled.
@@ -70,6 +78,7 @@ class Evidence:
         deaths: The workers that were killed, in order.
         leaders_deaths: When the operator that led was killed: `time.monotonic`.
         followers_deaths: When another one was.
+        outages: When there was no API server.
         cuts: When which workers could not be reached.
         leaders: How many operators lead.
         waited: How long the machine kept a process waiting between two moments, at most.
@@ -87,6 +96,7 @@ class Evidence:
     deaths: Sequence[Death] = ()
     leaders_deaths: Sequence[float] = ()
     followers_deaths: Sequence[float] = ()
+    outages: Sequence[Outage] = ()
     cuts: Sequence[Cut] = ()
     leaders: int = 1
     waited: Callable[[float, float], float] = lambda _begin, _end: 0.0
@@ -166,7 +176,7 @@ def _doubles(subject: Subject, hits: Sequence[Hit], evidence: Evidence) -> Itera
         ended = end
         if end - begin <= LONGEST_DOUBLE + LATE + evidence.waited(begin, end):
             continue
-        if not _leader_died(begun, end, evidence):
+        if not _leader_died(of_worker, begun, end, evidence):
             yield f"{subject.name} was probed by two workers for {end - begin:.1f} s"
             return
 
@@ -179,26 +189,33 @@ def _was_killed(workers: Collection[int], ended: float, begin: float, evidence: 
     )
 
 
-def _leader_died(begin: float, end: float, evidence: Evidence) -> bool:
+def _leader_died(workers: Collection[int], begin: float, end: float, evidence: Evidence) -> bool:
     """Whether a leader told the one, and died before it told the other: the next leader does.
 
-    The one may have learnt it from its volume, a while later.
+    The one may have learnt it from its volume: a while later, or when it was started anew.
     """
     return any(
-        begin - SYNC_AFTER - LATE <= died <= begin + LATE
+        _learnt(workers, died, begin, evidence) - SYNC_AFTER - LATE <= died <= begin + LATE
         and end <= last + READ_WITHIN + evidence.waited(died, end)
         for died, last in _leaderless(evidence)
     )
 
 
+def _learnt(workers: Collection[int], died: float, begin: float, evidence: Evidence) -> float:
+    """When a worker had what it began to probe by then: before it was killed, where it was meanwhile."""
+    killed = (death.at for death in evidence.deaths if death.worker in workers and died <= death.at <= begin)
+    return min(killed, default=begin)
+
+
 def _leaderless(evidence: Evidence) -> Iterator[tuple[float, float]]:
-    """Give for each death of a leader when the last of those died who were to lead in its place."""
-    deaths = sorted([*evidence.leaders_deaths, *evidence.followers_deaths])
+    """Give for each death of a leader until when nobody could lead in its place."""
+    kept = [(death, death) for death in (*evidence.leaders_deaths, *evidence.followers_deaths)]
+    kept += evidence.outages
     for died in evidence.leaders_deaths:
         last = died
-        for death in deaths:
-            if last < death <= last + READ_WITHIN:
-                last = death
+        for begin, end in sorted(kept):
+            if begin <= last + READ_WITHIN:
+                last = max(last, end)
         yield died, last
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tests.chaos.clocks import SteppedClock, libfaketime
-from tests.chaos.judge import Cut, Death, Evidence, events, statuses, violations
+from tests.chaos.judge import Cut, Death, Evidence, Outage, events, statuses, violations
 from tests.chaos.machine import Machine, MachineClock
 from tests.chaos.operator_slot import OperatorSlot
 from tests.chaos.schedule import NEEDS_API, PERIOD, SYNC_AFTER, Action, What
@@ -72,6 +72,7 @@ class Stage:
         self._leaders_deaths: list[float] = []
         self._followers_deaths: list[float] = []
         self._cuts: list[Cut] = []
+        self._outages: list[Outage] = []
         self._machine = Machine()
         self._torn: set[str] = set()
         """Pods whose mounted plan was torn."""
@@ -182,6 +183,7 @@ class Stage:
 
     def _start_api(self) -> None:
         self._plane.start_api_server()
+        self._outages[-1] = self._outages[-1]._replace(end=time.monotonic())
         self._api = True
 
     def _do(self, action: Action) -> None:
@@ -200,6 +202,7 @@ class Stage:
                 self._site.answer(500 if subject.fails else 200, subject.path)
             case What.STOP_API:
                 self._api = False
+                self._outages.append(Outage(time.monotonic(), math.inf))
                 self._plane.stop_api_server()
             case What.START_API:
                 self._starting = self._aside.submit(self._start_api)
@@ -345,6 +348,7 @@ class Stage:
             deaths=self._deaths,
             leaders_deaths=self._leaders_deaths,
             followers_deaths=self._followers_deaths,
+            outages=self._outages,
             cuts=self._cuts,
             waited=self._machine.waited,
         )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from tests.chaos.judge import STARTS_WITHIN, Cut, Death, Evidence, Hit, violations
+from tests.chaos.judge import STARTS_WITHIN, Cut, Death, Evidence, Hit, Outage, violations
 from tests.chaos.schedule import DWELL, PERIOD, Action, What, schedule
 from tests.chaos.truth import Subject, Turn
 
@@ -131,6 +131,20 @@ def test_who_was_to_lead_next_may_die_too() -> None:
     assert handed_over(45, first=15, leaders_deaths=[16.5], followers_deaths=[21.0]) == []
     assert handed_over(45, first=15, leaders_deaths=[16.5], followers_deaths=[14.0])
     assert handed_over(45, first=15, followers_deaths=[16.5, 21.0])
+
+
+def test_without_an_api_server_nobody_can_lead_and_no_longer_than_that() -> None:
+    away = [Outage(21.0, 29.0)]
+    assert handed_over(45, first=15, leaders_deaths=[16.5], outages=away) == []
+    assert handed_over(45, first=15, leaders_deaths=[16.5])
+    assert handed_over(45, first=15, outages=away), "nobody died"
+    assert handed_over(45, first=15, leaders_deaths=[16.5], outages=[Outage(3.0, 12.0)])
+
+
+def test_a_worker_that_is_killed_before_it_begins_has_learnt_it_before() -> None:
+    assert handed_over(40, first=24, leaders_deaths=[17.5], deaths=[Death(21.0, 1)]) == []
+    assert handed_over(40, first=24, leaders_deaths=[17.5])
+    assert handed_over(40, first=24, leaders_deaths=[17.5], deaths=[Death(16.0, 1)])
 
 
 def test_a_worker_that_is_killed_while_its_checks_are_handed_over_begins_no_other_handing_over() -> None:
