@@ -190,12 +190,12 @@ def _was_killed(workers: Collection[int], ended: float, begin: float, evidence: 
 
 
 def _leader_died(workers: Collection[int], begin: float, end: float, evidence: Evidence) -> bool:
-    """Whether a leader told the one, and died before it told the other: the next leader does.
+    """Whether a leader told the one, and died while it had time to tell the other: the next leader does.
 
     The one may have learnt it from its volume: a while later, or when it was started anew.
     """
     return any(
-        _learnt(workers, died, begin, evidence) - SYNC_AFTER - LATE <= died <= begin + LATE
+        _learnt(workers, died, begin, evidence) - SYNC_AFTER - LATE <= died <= begin + LONGEST_DOUBLE + LATE
         and end <= last + READ_WITHIN + evidence.waited(died, end)
         for died, last in _leaderless(evidence)
     )

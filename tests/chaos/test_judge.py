@@ -113,6 +113,7 @@ def test_a_worker_that_probes_at_once_what_changed_is_not_two() -> None:
 
 def test_a_leader_that_died_between_the_one_and_the_other_is_no_excuse_for_the_next() -> None:
     assert handed_over(30, first=18, leaders_deaths=[19.0]) == []
+    assert handed_over(30, first=18, leaders_deaths=[22.0]) == [], "it had time until then"
     assert handed_over(30, first=18, leaders_deaths=[10.0])
     assert handed_over(30, first=18, leaders_deaths=[25.0])
 
