@@ -12,9 +12,6 @@ TESTS ?= tests
 # has ended is not replaced: the others finish what they have begun, and the run has failed.
 PROCESSES ?= 3
 TOGETHER = --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder --max-worker-restart=0
-# How often a test that fails beside others is played again (CI: once, a few of them); each is listed with its failure.
-AGAIN ?= 0
-TOGETHER += --reruns=$(AGAIN) --max-suite-reruns=3 --rerun-show-tracebacks -rR
 SEEDS ?= 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20
 CHECKS ?= 1000
 # Its theme prints a notice about the future of MkDocs at each start; versions here come from uv.lock.
