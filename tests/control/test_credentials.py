@@ -80,6 +80,19 @@ async def test_a_token_that_is_rotated_is_read_again_after_a_minute(service_acco
     assert (await credentials.access()).token == "bearer rotated"
 
 
+async def test_a_copy_reads_what_was_rotated_by_itself_and_leaves_the_original_as_it_is(
+    service_account: Path,
+) -> None:
+    clock = FakeClock()
+    credentials = await load_credentials(None, clock=clock, environ=IN_A_POD, service_account=service_account)
+    copy = credentials.copy()
+    (service_account / "token").write_text("rotated")
+    clock.advance(RELOAD_TOKEN)
+    assert (await copy.access()).token == "bearer rotated"
+    (service_account / "token").unlink()
+    assert (await credentials.access()).token == "bearer from-the-pod"
+
+
 async def test_a_token_that_was_refused_is_read_again_soon_but_not_for_each_refusal(
     service_account: Path,
 ) -> None:
